@@ -1,0 +1,15 @@
+"""The URLs of the whole site; each application's own are in its ``urls.py``."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("", include("transcription.urls")),
+    path("", include("review.urls")),
+]
