@@ -150,8 +150,17 @@ CELERY_TIMEZONE = "UTC"
 
 # Like CACHES: imported on first use, by worker processes only.
 ENGINES: dict[str, dict[str, Any]] = {
-    "starter": {"CLASS": "transcription.engines.starter.Starter", "OPTIONS": {}},
-    "classical": {"CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter", "OPTIONS": {}},
+    "starter": {
+        "CLASS": "transcription.engines.starter.Starter",
+        "VERSION": "1",
+        "WEIGHTS": "starter.safetensors",
+        "OPTIONS": {"threads": _env.engine_threads},
+    },
+    "classical": {
+        "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
+        "VERSION": "1",
+        "OPTIONS": {},
+    },
 }
 ENGINE_THREADS = _env.engine_threads
 
