@@ -71,6 +71,10 @@ class Env(BaseSettings):
 
     engine_threads: PositiveInt = Field(1, le=256)
     """OMP threads of an engine worker."""
+    lease_seconds: PositiveInt = Field(60, ge=2, le=3600)
+    """How long a worker may show no progress before its work is given to another."""
+    sweep_seconds: float = Field(2.0, gt=0, le=60)
+    """How often the sweeper looks for leases that ran out and for work that nobody was called to."""
 
     s3_bucket: str = ""
     """Keep originals and derivatives in this bucket instead of the data folder. Keys: AWS_ACCESS_KEY_ID and friends."""

@@ -130,8 +130,8 @@ def _lock(folder: Path) -> Iterator[None]:
         file = (folder / "lock").open("a")
     except PermissionError as error:
         raise ServicesError(
-            f"{folder} belongs to user {folder.stat().st_uid}, and this is user {os.geteuid()}; run Longhand as its owner "
-            "or set LONGHAND_DATA to another folder."
+            f"{folder} belongs to user {folder.stat().st_uid}, and this is user {os.geteuid()}; run Longhand as its "
+            "owner or set LONGHAND_DATA to another folder."
         ) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -203,7 +203,8 @@ def _make_socket_folder(folder: Path, rights: Rights) -> Path:
     ours = found.st_uid in (os.geteuid(), rights.uid) or (os.geteuid() == 0 and sockets.parent == folder.absolute())
     if not stat.S_ISDIR(found.st_mode) or not ours:
         raise ServicesError(
-            f"{sockets} belongs to somebody else (user {found.st_uid}); remove it or set LONGHAND_DATA to another folder."
+            f"{sockets} belongs to somebody else (user {found.st_uid}); remove it or set LONGHAND_DATA to another "
+            "folder."
         )
     sockets.chmod(0o700)
     if os.geteuid() == 0:

@@ -163,6 +163,8 @@ ENGINES: dict[str, dict[str, Any]] = {
     },
 }
 ENGINE_THREADS = _env.engine_threads
+LEASE_SECONDS = _env.lease_seconds
+SWEEP_SECONDS = _env.sweep_seconds
 
 # --- Uploads --------------------------------------------------------------------------------------------------------
 
