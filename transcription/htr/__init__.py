@@ -1,0 +1,1 @@
+"""Pure mathematics of reading handwriting: no Django, no torch, no files."""

@@ -1,0 +1,106 @@
+"""What travels between segmenters, recognisers, the vote and the steps: frozen, typed, free of any framework.
+
+Coordinates are integer pixels of the upright stored image, (x, y), origin top-left. A baseline is an open polyline,
+a polygon does not repeat its first point (PAGE XML's terms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]  # (H, W)
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LineGeometry:
+    """Where one line stands on its page."""
+
+    baseline: tuple[Point, ...]
+    polygon: tuple[Point, ...]
+    region: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutRecord:
+    """What a segmenter found: lines in reading order, and the page's size (width, height) they refer to."""
+
+    lines: tuple[LineGeometry, ...]
+    size: tuple[int, int]
+    note: str = ""  # why there are no lines, where there are none
+
+
+@dataclass(frozen=True, slots=True)
+class LineImage:
+    """One line cut out for reading: ``pixels`` is grey, (64, W), ink dark."""
+
+    key: int
+    pixels: Gray
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a recogniser may know beforehand; all of it is a bonus, never a limit."""
+
+    language: str = ""
+    vocabulary: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRecord:
+    """The text one pass gave one line. ``chars`` holds one score in [0, 1] per character of ``text``; ``spans`` the
+    share of the line's width, (start, end) in [0, 1], at which each character stands (empty when unknown)."""
+
+    key: int
+    text: str
+    chars: tuple[float, ...]
+    spans: tuple[tuple[float, float], ...] = ()
+    milliseconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.chars) != len(self.text):
+            raise ValueError(f"{len(self.chars)} scores for {len(self.text)} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """One item that failed while its batch went on."""
+
+    key: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of one word, with the share of the vote behind it and the passes that read it."""
+
+    text: str
+    support: float
+    passes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WordVote:
+    """One word of a consensus. ``score`` is the vote's, ``confidence`` the calibrated P(word is right)."""
+
+    text: str
+    score: float
+    confidence: float
+    support: float
+    span: tuple[float, float] | None = None
+    passes: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the vote made of one line's readings."""
+
+    text: str
+    words: tuple[WordVote, ...]
+    readings: int
+    features: dict[str, float] = field(default_factory=dict)
