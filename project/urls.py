@@ -11,5 +11,6 @@ urlpatterns = [
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("", include("transcription.urls")),
+    path("reports/", include("review.report_urls")),
     path("", include("review.urls")),
 ]
