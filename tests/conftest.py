@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import psutil
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 for _name in [name for name in os.environ if name.startswith("LONGHAND_")]:
     del os.environ[_name]
@@ -71,7 +71,7 @@ def django_db_modify_db_settings(running_services: services.Services) -> None:
 
 
 @pytest.fixture(autouse=True)
-def media_root(tmp_path: Path, settings: SettingsWrapper) -> Path:
+def media_root(tmp_path: Path, settings: Settings) -> Path:
     """Every test keeps its files to itself."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
