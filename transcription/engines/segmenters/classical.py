@@ -1,0 +1,107 @@
+"""Finds text lines without a trained model: ink, ridges of smoothed ink, baselines, seams. OpenCV and numpy only.
+
+Good on letters and registers in one or several columns, level or moderately curved; marginalia as far as white space
+or a rule sets them apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from transcription.engines.segmenters import page_ink
+from transcription.engines.segmenters.outlines import Outline, OutlineOptions, outlines
+from transcription.engines.segmenters.ridges import RidgeOptions, find_ridges
+from transcription.htr.geometry import area, clip_to_page, simplify
+from transcription.htr.reading_order import reading_order
+from transcription.htr.records import Gray, LayoutRecord, LineGeometry
+
+_SMALLEST_SIDE = 24  # pixels: no writing can be read on less
+_MOST_ASPECT = 20  # longer strips are no pages
+_MOST_POLYGON_POINTS = 60
+_MOST_LINES = 400  # more is texture, not writing
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalOptions:
+    """How pages are reduced and what counts as a line."""
+
+    long_side: int = 1200  # pixels of the working image
+    sensitivity: float = 0.5  # 0 to 1: how faint ink may be
+    least_ink: float = 0.04  # inked share of a line's core
+    ridges: RidgeOptions = field(default_factory=RidgeOptions)
+    outlines: OutlineOptions = field(default_factory=OutlineOptions)
+
+
+class ClassicalSegmenter:
+    """Implements ``Segmenter``; ``version`` changes with the code and the options, for the digest of a pass."""
+
+    REVISION = "1"
+
+    def __init__(self, options: ClassicalOptions | None = None) -> None:
+        self.options = options or ClassicalOptions()
+        digest = hashlib.sha256(repr(sorted(asdict(self.options).items())).encode()).hexdigest()[:12]
+        self.version = f"classical-{self.REVISION}-{digest}"
+
+    def segment(self, image: Gray) -> LayoutRecord:
+        """Lines of a grey page (H, W), ink dark, in reading order, in its own pixels.
+
+        An image without writing gives no lines and says why in ``note``; no image raises.
+        """
+        height, width = image.shape[:2] if image.ndim >= 2 else (0, 0)
+        if min(height, width) < _SMALLEST_SIDE:
+            return _nothing(width, height, f"The image is only {width} × {height} pixels; no line can be found on it.")
+        if max(height, width) > _MOST_ASPECT * min(height, width):
+            return _nothing(width, height, f"The image is a strip of {width} × {height} pixels, not a page.")
+        factor = min(1.0, self.options.long_side / max(height, width))
+        size = (max(8, round(width * factor)), max(8, round(height * factor)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8) if factor < 1 else image
+        found, level = self._outlines(small)
+        if not found:
+            return _nothing(width, height, "No writing was found on this page.")
+        if len(found) > _MOST_LINES:
+            return _nothing(width, height, f"The page shows {len(found)} line-like marks, too many to be writing.")
+        back = np.diag([width / small.shape[1], height / small.shape[0]]) @ cv2.invertAffineTransform(level)
+        lines = [line for outline in found if (line := _geometry(outline, back, (width, height))) is not None]
+        return LayoutRecord(lines=tuple(lines[i] for i in reading_order(lines)), size=(width, height))
+
+    def _outlines(self, small: Gray) -> tuple[list[Outline], NDArray[np.float64]]:
+        """Lines in the levelled working image, and the (2, 3) transform that levelled it."""
+        page = page_ink.page_area(small)
+        ink = page_ink.binarize(small, page, sensitivity=self.options.sensitivity)
+        ink, rules = page_ink.without_rules(ink)
+        ink = page_ink.without_specks_and_blots(ink)
+        centre = (small.shape[1] / 2, small.shape[0] / 2)
+        degrees = page_ink.skew(ink)
+        level = np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
+        if degrees:
+            ink = (cv2.warpAffine(ink * 255, level, ink.shape[::-1], flags=cv2.INTER_LINEAR) > 127).astype(np.uint8)
+            rules = cv2.warpAffine(rules, level, ink.shape[::-1], flags=cv2.INTER_NEAREST).astype(np.uint8)
+        if not 1e-4 < float(ink.mean()) < 0.45:
+            return [], level
+        spacing = page_ink.line_spacing(ink)
+        tracks = find_ridges(ink, rules, spacing, self.options.ridges)
+        found = outlines(ink, tracks, spacing, self.options.outlines)
+        return [outline for outline in found if outline.ink >= self.options.least_ink], level
+
+
+def _nothing(width: int, height: int, note: str) -> LayoutRecord:
+    return LayoutRecord(lines=(), size=(width, height), note=note)
+
+
+def _geometry(outline: Outline, back: NDArray[np.float64], size: tuple[int, int]) -> LineGeometry | None:
+    """In the page's pixels, simplified and clipped; None when nothing is left of it."""
+    baseline = outline.baseline @ back[:, :2].T + back[:, 2]
+    polygon = outline.polygon @ back[:, :2].T + back[:, 2]
+    tolerance = max(1.0, float(np.hypot(*np.ptp(polygon, axis=0))) / 800)
+    drawn = LineGeometry(
+        baseline=clip_to_page(simplify(baseline, most=12, closed=False, tolerance=tolerance), size),
+        polygon=clip_to_page(simplify(polygon, most=_MOST_POLYGON_POINTS, closed=True, tolerance=tolerance), size),
+    )
+    return drawn if len(drawn.baseline) > 1 and area(drawn.polygon) > 0 else None
+
+
