@@ -5,6 +5,7 @@ Class 0 is the blank; class k is the k-th character of the alphabet, counted fro
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ def _extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray
     first = max(0.0, 2 * centers[0] - middles[0])
     last = min(float(frames), 2 * centers[-1] - middles[-1])
     edges = (np.concatenate(([first], middles, [last])) / frames).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def _tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:

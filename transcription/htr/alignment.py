@@ -1,0 +1,194 @@
+"""Alignment of texts: sequences of words or characters, and the lines of a page, without coordinates.
+
+Distances are Levenshtein's with unit costs (rapidfuzz).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+
+Pair = tuple[int | None, int | None]  # index on the left, index on the right; None where one side has nothing
+
+# Lines less alike than this are not thought to be the same line found out of order.
+LIKELY_SAME_LINE = 0.5
+# One reference line may be found as up to so many neighbouring lines (a wide gap in a table row, a torn page).
+MOST_PIECES = 3
+
+
+def stretches(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[bool, range, range]]:
+    """The fewest-edits alignment as alternating stretches (equal?, indices on the left, indices on the right)."""
+    runs: list[tuple[bool, range, range]] = []
+    at_left = at_right = 0
+    for block in Levenshtein.editops(left, right).as_matching_blocks():
+        if block.a > at_left or block.b > at_right:
+            runs.append((False, range(at_left, block.a), range(at_right, block.b)))
+        at_left, at_right = block.a + block.size, block.b + block.size
+        if block.size:
+            runs.append((True, range(block.a, at_left), range(block.b, at_right)))
+    return runs
+
+
+def align(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
+    """Pairs in order; between equal items, stretches of unequal length pair from their beginning."""
+    return [pair for _, sources, targets in stretches(left, right) for pair in _side_by_side(sources, targets)]
+
+
+def align_words(left: Sequence[str], right: Sequence[str]) -> list[Pair]:
+    """Like ``align``, but between equal words the others pair with the words they most resemble in spelling."""
+    pairs: list[Pair] = []
+    for equal, sources, targets in stretches(left, right):
+        if equal or not sources or not targets or len(sources) == len(targets) == 1:
+            pairs += _side_by_side(sources, targets)
+        else:
+            distances = np.array([[word_distance(left[i], right[j]) for j in targets] for i in sources])
+            matched = monotone(distances, np.ones(len(sources)), np.ones(len(targets)))
+            pairs += _complete(matched, sources, targets)
+    return pairs
+
+
+def word_distance(left: str, right: str) -> float:
+    """Share of the longer word that must change, in [0, 1]; scaled so that unlike words prefer to stand alone.
+
+    Two words that share nothing cost as much as leaving both unpaired, so ties fall to the pair.
+    """
+    return 2.0 * float(Levenshtein.normalized_distance(left, right))
+
+
+def monotone(
+    pair_costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+) -> list[tuple[int, int]]:
+    """The cheapest order-keeping matching. ``pair_costs`` is (n, m); leaving an item unmatched costs ``left_costs[i]``
+    or ``right_costs[j]``. Ties go to the pair, then to the earlier left item staying unmatched."""
+    blocks = pair_costs[:, :, None]  # every match takes one item on the right
+    return [(i, j) for i, j, _ in _monotone_blocks(blocks, left_costs, right_costs)]
+
+
+def match_lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
+    """Which found line is which reference line, by text and order alone.
+
+    Returns pairs (reference index or None, hypothesis index or None), sorted by reference with unmatched found lines
+    last. A reference line found in pieces stands in several pairs: its text is those found lines joined by spaces, in
+    the order given. Three steps: the order-keeping matching with the fewest edits, in which neighbouring found lines
+    may be joined; pairs that hardly resemble each other are let go and, with what was left over, matched to the most
+    similar line anywhere on the page (this repairs a wrong reading order); what remains pairs in order where that
+    costs fewer edits than one line missed and another invented.
+    """
+    if not reference or not hypothesis:
+        return [(i, None) for i in range(len(reference))] + [(None, j) for j in range(len(hypothesis))]
+    costs, similarity = _line_costs(reference, hypothesis)
+    left = np.array([len(line) for line in reference], np.float64)
+    right = np.array([len(line) for line in hypothesis], np.float64)
+    found: dict[int, range] = {}
+    for i, j, pieces in _monotone_blocks(costs, left, right):
+        if similarity[i, j, pieces - 1] >= LIKELY_SAME_LINE:
+            found[i] = range(j, j + pieces)
+    _match_anywhere(similarity, found)
+    free_left, free_right = _unmatched(found, len(reference), len(hypothesis))
+    if free_left and free_right:
+        rest = costs[np.ix_(free_left, free_right)][:, :, 0]
+        for i, j in monotone(rest, left[free_left], right[free_right]):
+            found[free_left[i]] = range(free_right[j], free_right[j] + 1)
+    _, spare = _unmatched(found, len(reference), len(hypothesis))
+    pairs: list[Pair] = []
+    for i in range(len(reference)):
+        pairs += [(i, j) for j in found[i]] if i in found else [(i, None)]
+    return pairs + [(None, j) for j in spare]
+
+
+def _line_costs(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Edits and similarities (n, m, pieces): reference line i against ``pieces`` found lines from j on; joins that
+    would run over the end cost infinity."""
+    shape = (len(reference), len(hypothesis), MOST_PIECES)
+    costs = np.full(shape, np.inf)
+    similarity = np.zeros(shape)
+    for pieces in range(1, min(MOST_PIECES, len(hypothesis)) + 1):
+        joined = [" ".join(hypothesis[j : j + pieces]) for j in range(len(hypothesis) - pieces + 1)]
+        costs[:, : len(joined), pieces - 1] = cdist(reference, joined, scorer=Levenshtein.distance, dtype=np.float64)
+        similarity[:, : len(joined), pieces - 1] = cdist(
+            reference, joined, scorer=Levenshtein.normalized_similarity, dtype=np.float64
+        )
+    return costs, similarity
+
+
+def _match_anywhere(similarity: NDArray[np.float64], found: dict[int, range]) -> None:
+    """Give unmatched reference lines the most similar unmatched found line, best pair first."""
+    free_left, free_right = _unmatched(found, similarity.shape[0], similarity.shape[1])
+    candidates = sorted(
+        (-similarity[i, j, 0], i, j) for i in free_left for j in free_right if similarity[i, j, 0] >= LIKELY_SAME_LINE
+    )
+    taken: set[int] = set()
+    for _, i, j in candidates:
+        if i not in found and j not in taken:
+            found[i] = range(j, j + 1)
+            taken.add(j)
+
+
+def _unmatched(found: dict[int, range], lefts: int, rights: int) -> tuple[list[int], list[int]]:
+    taken = {j for block in found.values() for j in block}
+    return [i for i in range(lefts) if i not in found], [j for j in range(rights) if j not in taken]
+
+
+def _monotone_blocks(
+    costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+) -> list[tuple[int, int, int]]:
+    """Order-keeping matching of item i with ``k`` neighbours from j on at ``costs[i, j, k - 1]``; the fewest pieces
+    win ties. Returns (i, j, k)."""
+    n, m, most = costs.shape
+    table = costs.tolist()  # plain lists: five times faster than numpy scalars in this loop
+    skip_left, skip_right = left_costs.tolist(), right_costs.tolist()
+    best = [[0.0] * (m + 1) for _ in range(n + 1)]
+    step = [[0] * (m + 1) for _ in range(n + 1)]  # 0: left unmatched, -1: right unmatched, k: k pieces
+    for j in range(1, m + 1):
+        best[0][j], step[0][j] = best[0][j - 1] + skip_right[j - 1], -1
+    for i in range(1, n + 1):
+        row, above = best[i], best[i - 1]
+        row[0] = above[0] + skip_left[i - 1]
+        for j in range(1, m + 1):
+            cost, how = above[j - 1] + table[i - 1][j - 1][0], 1
+            for pieces in range(2, min(most, j) + 1):
+                joined = above[j - pieces] + table[i - 1][j - pieces][pieces - 1]
+                if joined < cost:
+                    cost, how = joined, pieces
+            if row[j - 1] + skip_right[j - 1] < cost:
+                cost, how = row[j - 1] + skip_right[j - 1], -1
+            if above[j] + skip_left[i - 1] < cost:
+                cost, how = above[j] + skip_left[i - 1], 0
+            row[j], step[i][j] = cost, how
+    return list(_walk_back(step, n, m))[::-1]
+
+
+def _walk_back(step: list[list[int]], i: int, j: int) -> Iterator[tuple[int, int, int]]:
+    while i or j:
+        how = step[i][j]
+        if how > 0:
+            i, j = i - 1, j - how
+            yield i, j, how
+        elif how == 0:
+            i -= 1
+        else:
+            j -= 1
+
+
+def _side_by_side(sources: range, targets: range) -> list[Pair]:
+    longest = max(len(sources), len(targets))
+    return [
+        (sources[k] if k < len(sources) else None, targets[k] if k < len(targets) else None) for k in range(longest)
+    ]
+
+
+def _complete(matched: list[tuple[int, int]], sources: range, targets: range) -> list[Pair]:
+    """Matched offsets as pairs of indices, with what is unmatched in its place."""
+    pairs: list[Pair] = []
+    i = j = 0
+    for at_left, at_right in [*matched, (len(sources), len(targets))]:
+        pairs += [(sources[k], None) for k in range(i, at_left)]
+        pairs += [(None, targets[k]) for k in range(j, at_right)]
+        if at_left < len(sources):
+            pairs.append((sources[at_left], targets[at_right]))
+        i, j = at_left + 1, at_right + 1
+    return pairs
