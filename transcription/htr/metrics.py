@@ -83,7 +83,9 @@ def summarise(scores: Sequence[LineScore], *, draws: int = 1000, seed: int = 0) 
     }
 
 
-def _bootstrap(documents: np.ndarray[tuple[int, int], np.dtype[np.int64]], draws: int, seed: int) -> tuple[float, float]:
+def _bootstrap(
+    documents: np.ndarray[tuple[int, int], np.dtype[np.int64]], draws: int, seed: int
+) -> tuple[float, float]:
     """Percentile interval of Σ edits ÷ Σ length over documents drawn with replacement. Efron 1979."""
     if not len(documents):
         return 0.0, 0.0

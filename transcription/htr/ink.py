@@ -1,0 +1,31 @@
+"""A line image as a recogniser's network sees it: ink is high, paper is 0, contrast is the same for every scan."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from transcription.htr.records import Gray
+
+
+def ink(pixels: Gray) -> NDArray[np.float32]:
+    """Grey (H, W), ink dark → float32 (H, W): 0 at the paper's level, about 1 in the darkest strokes.
+
+    The paper is the 75th percentile and the stroke the 1st, so a faint pencil and a black pen look alike.
+    """
+    paper, stroke = np.percentile(pixels, (75, 1))
+    contrast = max(float(paper - stroke), 24.0)  # on an empty line the paper's own noise must stay small
+    scaled = (float(paper) - pixels.astype(np.float32)) / contrast
+    clipped: NDArray[np.float32] = np.clip(scaled, -0.25, 1.25)
+    return clipped
+
+
+def fit_height(pixels: Gray, height: int, max_width: int) -> Gray:
+    """Resize to ``height`` keeping the aspect; wider than ``max_width`` (pixels after resizing) is squeezed."""
+    width = max(8, min(max_width, round(pixels.shape[1] * height / pixels.shape[0])))
+    if pixels.shape == (height, width):
+        return pixels
+    shrinks = height < pixels.shape[0]
+    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized.astype(np.uint8)
