@@ -85,7 +85,12 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class WordVote:
-    """One word of a consensus. ``score`` is the vote's, ``confidence`` the calibrated P(word is right)."""
+    """One word of a consensus. ``score`` is the vote's, ``confidence`` the calibrated P(word is right).
+
+    ``text`` holds a space where the readings disagree on whether it is one word or two ("to day", "today"), so that
+    an alternative always replaces the whole of it; do not find words again by splitting the line. An alternative ""
+    means that there is no word here. ``features`` stand in the order of ``confidence.FEATURES``.
+    """
 
     text: str
     score: float
@@ -94,6 +99,7 @@ class WordVote:
     span: tuple[float, float] | None = None
     passes: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""Every error Longhand raises on purpose, with a stable code.
+
+    LonghandError
+    ├── TransientError            try again with back-off; becomes permanent when the tries run out
+    │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
+    │   ├── OutOfMemory           a batch was too large for its device
+    │   └── EngineTimeout         an engine made no progress in its time
+    ├── PermanentError            the same input fails in the same way: a Failure row at once
+    │   ├── BadInput              what was uploaded cannot be used; ``code`` says in which way
+    │   ├── EngineFailure         a model failed on this input
+    │   ├── WeightsError          weights are missing, changed or of the wrong kind
+    │   └── WorkerKiller          the item took its worker down three times on its own
+    ├── Conflict                  somebody else's change came first
+    └── LostLease                 the work was given to somebody else while we computed
+
+A message is one sentence for the person who reads it: what was found, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+
+class LonghandError(Exception):
+    """Base of all errors that Longhand raises on purpose; ``code`` is stable, the message is for people."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class TransientError(LonghandError):
+    """May succeed when tried again."""
+
+    code = "transient"
+
+
+class ServiceUnavailable(TransientError):
+    code = "service-unavailable"
+
+
+class OutOfMemory(TransientError):
+    code = "out-of-memory"
+
+
+class EngineTimeout(TransientError):
+    code = "engine-timeout"
+
+
+class PermanentError(LonghandError):
+    """Fails again in the same way with the same input."""
+
+    code = "permanent"
+
+
+class BadInput(PermanentError):
+    """What was uploaded cannot be used. ``code`` names the way: empty, damaged, too-large, encrypted …"""
+
+    code = "bad-input"
+
+
+class EngineFailure(PermanentError):
+    code = "engine-failure"
+
+
+class WeightsError(PermanentError):
+    code = "weights"
+
+
+class WorkerKiller(PermanentError):
+    code = "worker-killer"
+
+
+class Conflict(LonghandError):
+    """A save was based on a revision that is no longer the current one."""
+
+    code = "conflict"
+
+
+class LostLease(LonghandError):
+    """The token of this work is no longer ours; nothing may be written."""
+
+    code = "lost-lease"

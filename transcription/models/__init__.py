@@ -1,0 +1,49 @@
+"""What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
+
+from transcription.models.collection import Collection, Membership, Role
+from transcription.models.document import Document
+from transcription.models.export import Export
+from transcription.models.failure import Failure
+from transcription.models.layout import Layout, LayoutLine, Line
+from transcription.models.original import Original, Upload
+from transcription.models.page import Page, PageState
+from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.reading import Reading
+from transcription.models.route import RouteDecision
+from transcription.models.run import Run
+from transcription.models.transcript import Source, TranscriptRevision
+from transcription.models.vote import Vote
+from transcription.models.work import Lane, Queue, Step, Work, WorkState
+from transcription.models.worker import Worker
+
+__all__ = [
+    "Collection",
+    "Document",
+    "Export",
+    "Failure",
+    "Lane",
+    "Layout",
+    "LayoutLine",
+    "Line",
+    "Membership",
+    "Original",
+    "Page",
+    "PageState",
+    "PassVersion",
+    "Profile",
+    "ProfileVersion",
+    "Queue",
+    "Reading",
+    "Role",
+    "RouteDecision",
+    "Run",
+    "Source",
+    "StagePass",
+    "Step",
+    "TranscriptRevision",
+    "Upload",
+    "Vote",
+    "Work",
+    "WorkState",
+    "Worker",
+]

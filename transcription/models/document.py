@@ -1,0 +1,19 @@
+"""Documents: a PDF, a multi-page TIFF, a folder, or the files of one upload."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Document(models.Model):
+    collection = models.ForeignKey("transcription.Collection", on_delete=models.CASCADE, related_name="documents")
+    title = models.CharField(max_length=250)
+    identifier = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["title", "pk"]
+        constraints = [models.UniqueConstraint(fields=["collection", "title"], name="one_document_a_title")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,54 @@
+"""Exports: background jobs that leave one file."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from transcription.models.collection import Collection, Role
+
+
+class ExportQuerySet(models.QuerySet["Export"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
+        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+
+
+class Export(models.Model):
+    class Format(models.TextChoices):
+        TXT = "txt", _("plain text")
+        PAGE_XML = "page_xml", _("PAGE XML")
+
+    class Scope(models.TextChoices):
+        REVIEWED = "reviewed", _("reviewed pages only")
+        ACCEPTED = "accepted", _("reviewed and accepted pages")
+        ALL = "all", _("all pages that have been read")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="exports")
+    format = models.CharField(max_length=10, choices=Format)
+    scope = models.CharField(max_length=10, choices=Scope, default=Scope.ALL)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    pages = models.PositiveIntegerField(default=0, help_text="pages written so far")
+    total = models.PositiveIntegerField(default=0)
+    file = models.CharField(max_length=200, blank=True, help_text="ZIP, name in the default storage")
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = ExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.format} of {self.collection}"

@@ -1,0 +1,65 @@
+"""Lines are stable things on a page; layouts are versions of where they stand. Text hangs on lines."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from transcription.htr.records import LineGeometry
+
+
+class Line(models.Model):
+    """One line of writing, whatever layout shows it. ``current`` is its transcript's last revision."""
+
+    page = models.ForeignKey("transcription.Page", on_delete=models.CASCADE, related_name="lines")
+    derived_from = models.ManyToManyField("self", symmetrical=False, related_name="derived", blank=True)
+    current = models.OneToOneField(
+        "transcription.TranscriptRevision", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"line {self.pk}"
+
+
+class Layout(models.Model):
+    """An ordered, versioned set of line geometries of one page. Immutable."""
+
+    page = models.ForeignKey("transcription.Page", on_delete=models.CASCADE, related_name="layouts")
+    version = models.PositiveIntegerField()
+    source = models.CharField(max_length=80, help_text="segmenter and its version, or the person")
+    note = models.CharField(max_length=200, blank=True, help_text="why there are no lines")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["page", "version"], name="one_layout_a_version")]
+
+    def __str__(self) -> str:
+        return f"layout {self.version} of page {self.page_id}"
+
+
+class LayoutLine(models.Model):
+    """Where a line stands in a layout: baseline and polygon as lists of [x, y] in pixels."""
+
+    layout = models.ForeignKey(Layout, on_delete=models.CASCADE, related_name="places")
+    line = models.ForeignKey(Line, on_delete=models.CASCADE, related_name="places")
+    position = models.PositiveIntegerField(help_text="reading order, 1-based")
+    baseline = models.JSONField()
+    polygon = models.JSONField()
+    region = models.CharField(max_length=40, default="text")
+
+    class Meta:
+        ordering = ["layout", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["layout", "position"], name="one_line_a_place"),
+            models.UniqueConstraint(fields=["layout", "line"], name="one_place_a_line"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line_id} at {self.position}"
+
+    @property
+    def geometry(self) -> LineGeometry:
+        return LineGeometry(
+            baseline=tuple((int(x), int(y)) for x, y in self.baseline),
+            polygon=tuple((int(x), int(y)) for x, y in self.polygon),
+            region=self.region,
+        )

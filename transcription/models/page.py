@@ -1,0 +1,86 @@
+"""Pages and their journey."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from transcription.models.collection import Collection, Role
+
+
+class PageState(models.TextChoices):
+    """How far a page has come. A failed step leaves the last good state and a Failure row."""
+
+    RECEIVED = "received", _("received")
+    PREPARED = "prepared", _("prepared")
+    SEGMENTED = "segmented", _("lines found")
+    READ = "read", _("read")
+    VOTED = "voted", _("voted")
+    SCORED = "scored", _("scored")
+    ACCEPTED = "accepted", _("accepted")
+    IN_REVIEW = "in_review", _("in review")
+    REVIEWED = "reviewed", _("reviewed")
+
+
+FINISHED_STATES = [PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED]
+
+
+class PageQuerySet(models.QuerySet["Page"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
+        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+
+    def awaiting_review(self) -> Self:
+        return self.filter(state=PageState.IN_REVIEW)
+
+    def with_open_failure(self) -> Self:
+        """Pages of which a step was given up and nobody has retried it yet."""
+        from transcription.models.failure import Failure  # noqa: PLC0415 - Failure points at Page
+
+        return self.filter(Exists(Failure.objects.filter(page=OuterRef("pk"), resolved_at=None)))
+
+
+class Page(models.Model):
+    """One page of one document. Sizes and coordinates are pixels of the upright stored image."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="pages")
+    document = models.ForeignKey("transcription.Document", on_delete=models.CASCADE, related_name="pages")
+    original = models.ForeignKey("transcription.Original", on_delete=models.CASCADE, related_name="pages")
+    frame = models.PositiveIntegerField(default=0, help_text="which page of the original, 0-based")
+    position = models.PositiveIntegerField(help_text="order in the document, 1-based")
+    state = models.CharField(max_length=10, choices=PageState, default=PageState.RECEIVED)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    transform = models.JSONField(default=dict, help_text="how the upright image comes from the original")
+    pyramid = models.CharField(max_length=200, blank=True, help_text="tiled TIFF, name in the default storage")
+    thumbnail = models.CharField(max_length=200, blank=True)
+    run = models.ForeignKey("transcription.Run", on_delete=models.SET_NULL, null=True, related_name="+")
+    layout = models.ForeignKey("transcription.Layout", on_delete=models.SET_NULL, null=True, related_name="+")
+    # Expected share of right words; null until scored.
+    confidence = models.FloatField(null=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = PageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["document", "position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["original", "frame"], name="one_page_a_frame"),
+            models.CheckConstraint(
+                condition=models.Q(confidence=None) | (models.Q(confidence__gte=0) & models.Q(confidence__lte=1)),
+                name="page_confidence_in_0_1",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["collection", "state", "confidence", "id"], name="page_queue"),
+            models.Index(fields=["document", "position", "id"], name="page_order"),
+            models.Index(fields=["state", "confidence", "id"], name="page_review_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document} p. {self.position}"

@@ -1,0 +1,52 @@
+"""The text one pass gave one line. Append-only: a database trigger refuses to change or delete one."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from transcription.htr.records import ReadingRecord
+
+SCALE = 1000  # scores and spans are stored in thousandths: two bytes instead of eight
+
+
+class Reading(models.Model):
+    run = models.ForeignKey("transcription.Run", on_delete=models.CASCADE, related_name="readings")
+    line = models.ForeignKey("transcription.Line", on_delete=models.CASCADE, related_name="readings")
+    pass_version = models.ForeignKey("transcription.PassVersion", on_delete=models.PROTECT, related_name="+")
+    text = models.TextField(blank=True)
+    chars = ArrayField(models.SmallIntegerField(), default=list, help_text="score per character, thousandths")
+    spans = ArrayField(models.SmallIntegerField(), default=list, help_text="start, end of each character, thousandths")
+    milliseconds = models.FloatField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "line", "pass_version"], name="one_reading_a_pass"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def from_record(cls, record: ReadingRecord, *, run_id: int, pass_version_id: int) -> Reading:
+        """An unsaved reading; the record's key is the line's id."""
+        return cls(
+            run_id=run_id,
+            line_id=record.key,
+            pass_version_id=pass_version_id,
+            text=record.text,
+            chars=[round(score * SCALE) for score in record.chars],
+            spans=[round(edge * SCALE) for span in record.spans for edge in span],
+            milliseconds=record.milliseconds,
+        )
+
+    def to_record(self) -> ReadingRecord:
+        edges = [edge / SCALE for edge in self.spans]
+        return ReadingRecord(
+            key=self.line_id,
+            text=self.text,
+            chars=tuple(score / SCALE for score in self.chars),
+            spans=tuple(zip(edges[::2], edges[1::2], strict=True)),
+            milliseconds=self.milliseconds,
+        )

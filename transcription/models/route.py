@@ -1,0 +1,23 @@
+"""Why a page went to review or was accepted: each decision is a row."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class RouteDecision(models.Model):
+    class Outcome(models.TextChoices):
+        ACCEPT = "accept", _("accepted unseen")
+        REVIEW = "review", _("to review")
+
+    page = models.ForeignKey("transcription.Page", on_delete=models.CASCADE, related_name="route_decisions")
+    run = models.OneToOneField("transcription.Run", on_delete=models.CASCADE, related_name="route_decision")
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    confidence = models.FloatField()
+    threshold = models.FloatField()
+    reasons = models.JSONField(default=list, help_text="codes, such as low-confidence, no-lines")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {', '.join(self.reasons)}"

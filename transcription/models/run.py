@@ -1,0 +1,21 @@
+"""A run pins what reads a page: page × layout × profile version. Votes never mix runs."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Run(models.Model):
+    page = models.ForeignKey("transcription.Page", on_delete=models.CASCADE, related_name="runs")
+    # Null until the page was segmented.
+    layout = models.ForeignKey("transcription.Layout", on_delete=models.PROTECT, null=True, related_name="runs")
+    profile_version = models.ForeignKey("transcription.ProfileVersion", on_delete=models.PROTECT, related_name="runs")
+    number = models.PositiveIntegerField()
+    stage = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["page", "number"], name="one_run_a_number")]
+
+    def __str__(self) -> str:
+        return f"run {self.number} of page {self.page_id}"

@@ -1,0 +1,94 @@
+"""Pause, resume, cancel and re-run collections; retry what failed."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from transcription.models import Collection, Failure, Page, PageState, Queue, Step, Work, WorkState
+from transcription.steps import flow
+from transcription.steps.bell import ring_on_commit
+from transcription.steps.profiles import profile_version_of
+
+
+def pause(collection: Collection) -> None:
+    """Nothing more of the collection is claimed; what is being computed is still written."""
+    _set_state(collection, Collection.State.PAUSED)
+
+
+def resume(collection: Collection) -> None:
+    """Go on after a pause or a cancellation; cancelled work is queued again."""
+    with transaction.atomic():
+        _set_state(collection, Collection.State.ACTIVE)
+        cancelled = collection.work.filter(state=WorkState.CANCELLED)
+        # Cancelled work of runs that were since replaced stays cancelled: its result would be nobody's.
+        for work in cancelled.select_related("page"):
+            if work.run_id is None or (work.page is not None and work.page.run_id == work.run_id):
+                Work.objects.filter(pk=work.pk, state=WorkState.CANCELLED).update(state=WorkState.QUEUED, ended_at=None)
+        for queue in Queue.values:
+            ring_on_commit(queue)
+
+
+def cancel(collection: Collection) -> int:
+    """Stop: nothing queued is begun, results of what runs are dropped. Pages, lines and texts stay. Returns the count."""
+    with transaction.atomic():
+        _set_state(collection, Collection.State.CANCELLED)
+        unfinished = collection.work.filter(state__in=flow.OPEN)
+        return unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
+
+
+def _set_state(collection: Collection, state: Collection.State) -> None:
+    collection.state = state
+    collection.save(update_fields=["state"])
+
+
+def rerun(collection: Collection, *, pages: QuerySet[Page] | None = None, find_lines: bool = False) -> int:
+    """Read pages again with the collection's present profile, on their present lines unless ``find_lines``.
+
+    Pages that are not yet prepared are left alone. Texts of people stay what they are. Returns how many were begun.
+    """
+    version = profile_version_of(collection)
+    chosen = (pages if pages is not None else collection.pages.all()).filter(collection=collection)
+    ids = list(chosen.exclude(state=PageState.RECEIVED).order_by("pk").values_list("pk", flat=True))
+    lane = flow.lane_for(len(ids))
+    for page_id in ids:
+        with transaction.atomic():
+            page = Page.objects.select_for_update(of=("self",)).select_related("layout").get(pk=page_id)
+            flow.start_run(
+                page=page, profile_version=version, layout=None if find_lines else page.layout, lane=lane
+            )
+    return len(ids)
+
+
+def retry(failures: QuerySet[Failure]) -> int:
+    """Try again what was given up; counters start afresh. Returns how many units of work were queued.
+
+    A pass that failed while the others went on to the vote means a new run of its page: votes are not patched.
+    """
+    count = 0
+    for failure_id, page_id in list(failures.filter(resolved_at=None).values_list("pk", "page_id")):
+        with transaction.atomic():
+            page = Page.objects.select_for_update().get(pk=page_id) if page_id else None
+            failure = Failure.objects.select_for_update(of=("self",)).select_related("work").get(pk=failure_id)
+            if failure.resolved_at is not None:
+                continue
+            failure.resolved_at = timezone.now()
+            failure.save(update_fields=["resolved_at"])
+            _queue_again(failure.work, page)
+            count += 1
+    return count
+
+
+def _queue_again(work: Work, page: Page | None) -> None:
+    voted = Work.objects.filter(run=work.run_id, step=Step.VOTE, stage=work.stage).exists()
+    if page is not None and work.step == Step.RECOGNIZE and voted:
+        version = profile_version_of(page.collection)
+        flow.start_run(page=page, profile_version=version, layout=page.layout, lane=work.lane)
+        return
+    changed = Work.objects.filter(pk=work.pk, state=WorkState.FAILED).update(
+        state=WorkState.QUEUED, attempts=0, interruptions=0, not_before=None, ended_at=None
+    )
+    if changed:
+        ring_on_commit(work.queue)

@@ -1,0 +1,40 @@
+"""Save a person's text of a line, if it is based on what is current."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from transcription.errors import Conflict
+from transcription.htr.text import clean
+from transcription.models import Line, Page, Source, TranscriptRevision
+from transcription.steps.revise import revise
+
+
+class RevisionConflict(Conflict):
+    """The line was changed since the editor read it; ``current`` is what stands there now."""
+
+    code = "revision-conflict"
+
+    def __init__(self, current: TranscriptRevision | None) -> None:
+        who = "the machine" if current is None or current.author is None else current.author.get_username()
+        super().__init__(f"This line was changed by {who} in the meantime. Nothing was overwritten; choose which to keep.")
+        self.current = current
+
+
+def save_line(*, line: Line, text: str, base_revision: int, author: User) -> TranscriptRevision:
+    """Append ``text`` as a person's revision and return it. Takes the page lock.
+
+    ``base_revision`` is the number of the revision the editor started from (0: none). The same text saved again by
+    the same person (a repeated request) returns the revision that is there. Raises RevisionConflict.
+    """
+    with transaction.atomic():
+        Page.objects.select_for_update().get(pk=line.page_id)
+        fresh = Line.objects.select_related("current__author").get(pk=line.pk)
+        current = fresh.current
+        if current is not None and current.source == Source.PERSON and current.author_id == author.pk:
+            if current.text == clean(text) and base_revision in (current.number, current.number - 1):
+                return current
+        if (current.number if current is not None else 0) != base_revision:
+            raise RevisionConflict(current)
+        return revise(line=fresh, text=text, source=Source.PERSON, author=author)

@@ -1,0 +1,139 @@
+"""What a worker does when the bell rings: claim, compute, write, until nothing is due."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
+from transcription.models import Queue, Step, Work
+from transcription.steps import flow, queue
+from transcription.steps.bell import ring
+from transcription.steps.export import export
+from transcription.steps.prepare import prepare
+from transcription.steps.recognize import recognize
+from transcription.steps.route import route
+from transcription.steps.score import score
+from transcription.steps.segment import segment
+from transcription.steps.unpack import unpack
+from transcription.steps.vote import vote
+from transcription.steps.workers import held_engine_digests, report_worker
+
+logger = logging.getLogger(__name__)
+
+SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
+    Step.UNPACK: unpack,
+    Step.PREPARE: prepare,
+    Step.SEGMENT: segment,
+    Step.VOTE: vote,
+    Step.SCORE: score,
+    Step.ROUTE: route,
+    Step.EXPORT: export,
+}
+# Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
+CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
+TURN_SECONDS = 30.0  # then the task ends and rings for itself, so that an orderly stop never waits long
+
+
+@dataclass(slots=True)
+class Lease:
+    """Renews a claim on progress, not more often than it must."""
+
+    token: uuid.UUID
+    renewed: float
+
+    def progress(self) -> None:
+        now = time.monotonic()
+        if now - self.renewed > settings.LEASE_SECONDS / 4:
+            queue.renew(token=self.token)
+            self.renewed = now
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Work on queue ``name`` until nothing is due, the turn is over or ``stopping`` says so; returns rows taken."""
+    digests = held_engine_digests() if name == Queue.ENGINE else []
+    report_worker(name=worker_name(), queue=name, engine_digests=digests)
+    taken = 0
+    ends = time.monotonic() + TURN_SECONDS
+    while not stopping():
+        claim = queue.claim(queue=name, worker=worker_name(), limit=CLAIM_SIZE[name], engine_digests=digests)
+        if claim is None:
+            return taken
+        taken += len(claim.work)
+        _perform(name, claim, stopping)
+        report_worker(name=worker_name(), queue=name, engine_digests=digests)
+        if time.monotonic() > ends:
+            ring(name, insist=True)
+            return taken
+    return taken
+
+
+def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> None:
+    lease = Lease(claim.token, time.monotonic())
+    try:
+        if name == Queue.ENGINE:
+            _guarded(claim.work, claim.token, lambda: recognize(claim.work, claim.token, lease.progress))
+        else:
+            for work in claim.work:
+                if stopping():
+                    break
+                _guarded((work,), claim.token, lambda work=work: SINGLE[work.step](work, claim.token))  # type: ignore[misc]
+                lease.progress()
+        queue.release(token=claim.token)  # what an orderly stop left undone; nothing otherwise
+    except DatabaseError as error:
+        logger.warning("The database went away (%s); giving the claimed work back.", error)
+        _release_when_back(claim.token)
+
+
+def _guarded(works: tuple[Work, ...], token: uuid.UUID, perform: Callable[[], None]) -> None:
+    """Run ``perform``; what it raises becomes the error of ``works``: alone where there is one, else each retried alone."""
+    try:
+        perform()
+        return
+    except LostLease as lost:
+        logger.info("%s", lost)
+        return
+    except DatabaseError:
+        raise
+    except LonghandError as known:
+        error, detail = known, ""
+    except MemoryError:
+        # Must never leave a task: it would take the worker's parent process down with it.
+        error, detail = OutOfMemory("There was not enough memory for this; it is tried again with less at once."), ""
+    except Exception as unexpected:  # noqa: BLE001 - the one place where a defect becomes a Failure row, with its trace
+        logger.exception("Unexpected error in %s", works[0].step)
+        error = EngineFailure(f"This step failed in a way Longhand does not know: {unexpected}", code="unexpected")
+        detail = traceback.format_exc()
+    if len(works) > 1:
+        queue.retry_alone(token=token)
+        return
+    try:
+        queue.fail(works[0], token, error, detail=detail, then=flow.after_failure)
+    except LostLease as lost:
+        logger.info("%s", lost)
+
+
+def _release_when_back(token: uuid.UUID) -> None:
+    """Give work back once the database answers again; after the lease has run out the sweeper has done so."""
+    ends = time.monotonic() + settings.LEASE_SECONDS
+    while time.monotonic() < ends:
+        connection.close()
+        try:
+            queue.release(token=token)
+            return
+        except DatabaseError:
+            time.sleep(0.5)

@@ -1,0 +1,109 @@
+"""A page's journey: what follows what. Every function here needs the page lock and runs inside its transaction.
+
+    RECEIVED ─prepare─► PREPARED ─segment─► SEGMENTED ─recognize─► READ ─vote─► VOTED ─score─► SCORED
+             ─route─► ACCEPTED | IN_REVIEW (─approve─► REVIEWED)
+                                              ▲ next stage, doubtful lines only ◄──────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from transcription.models import (
+    Failure,
+    Lane,
+    Layout,
+    Page,
+    PageState,
+    ProfileVersion,
+    Run,
+    Step,
+    Work,
+    WorkState,
+)
+from transcription.steps.queue import enqueue
+
+OPEN = [WorkState.QUEUED, WorkState.RUNNING]
+
+
+def move(page: Page, state: PageState) -> None:
+    """Set the page's state."""
+    page.state = state
+    page.save(update_fields=["state", "changed_at"])
+
+
+def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | None, lane: int) -> Run:
+    """Begin a new run of ``page``; work of earlier runs is cancelled, their texts stay.
+
+    With a layout the lines are read again; without one they are found first.
+    """
+    unfinished = Work.objects.filter(page=page, run__isnull=False, state__in=OPEN)
+    unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
+    moot = Failure.objects.filter(page=page, resolved_at=None, work__run__isnull=False)
+    moot.update(resolved_at=Now())
+    number = (page.runs.aggregate(last=Max("number"))["last"] or 0) + 1
+    run = Run.objects.create(page=page, profile_version=profile_version, layout=layout, number=number)
+    page.run = run
+    page.state = PageState.PREPARED if layout is None else PageState.SEGMENTED
+    page.save(update_fields=["run", "state", "changed_at"])
+    if layout is None:
+        enqueue(step=Step.SEGMENT, collection_id=page.collection_id, lane=lane, page_id=page.pk, run_id=run.pk)
+    else:
+        begin_stage(page=page, run=run, stage=0, lines=None, lane=lane)
+    return run
+
+
+def begin_stage(*, page: Page, run: Run, stage: int, lines: Sequence[int] | None, lane: int) -> None:
+    """Queue every pass of a stage; ``lines`` None means all lines of the layout."""
+    run.stage = stage
+    run.save(update_fields=["stage"])
+    passes = run.profile_version.stage_passes.filter(stage=stage).values_list("pass_version", flat=True)
+    wanted = list(lines) if lines is not None else None
+    has_lines = bool(wanted) if wanted is not None else run.layout is not None and run.layout.places.exists()
+    if not has_lines or not passes:
+        after_stage_read(page=page, run=run, stage=stage, lane=lane)
+        return
+    for pass_version in passes:
+        enqueue(
+            step=Step.RECOGNIZE,
+            collection_id=page.collection_id,
+            lane=lane,
+            page_id=page.pk,
+            run_id=run.pk,
+            stage=stage,
+            pass_version_id=pass_version,
+            lines=wanted,
+        )
+
+
+def after_stage_read(*, page: Page, run: Run, stage: int, lane: int) -> bool:
+    """Go on to the vote once no pass of the stage is open and at least one has read; True if it went on.
+
+    A pass that was given up does not block the vote; when all of them were, the page waits with their failures.
+    """
+    reading = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=stage)
+    states = set(reading.values_list("state", flat=True))
+    if states & set(OPEN) or (states and WorkState.DONE not in states):
+        return False
+    move(page, PageState.READ)
+    follow(Step.VOTE, page=page, run=run, stage=stage, lane=lane)
+    return True
+
+
+def follow(step: Step, *, page: Page, run: Run, stage: int, lane: int) -> None:
+    """Queue the next step of a run."""
+    enqueue(step=step, collection_id=page.collection_id, lane=lane, page_id=page.pk, run_id=run.pk, stage=stage)
+
+
+def after_failure(work: Work, page: Page | None) -> None:
+    """What a given-up unit of work means for its page: a lost pass may have been the last one waited for."""
+    if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:
+        after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
+
+
+def lane_for(page_count: int) -> Lane:
+    """A handful of pages that somebody waits for overtakes bulk work."""
+    return Lane.INTERACTIVE if page_count <= 3 else Lane.BULK

@@ -1,0 +1,29 @@
+"""Delete a collection with everything that hangs on it: the one way past the append-only tables."""
+
+from __future__ import annotations
+
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from transcription.models import Collection, Export, Original, Page, Run
+
+
+def purge_collection(collection: Collection) -> int:
+    """Delete rows first, then files, so that a crash leaves files without rows, never rows without files.
+
+    Returns how many pages were deleted.
+    """
+    pages = Page.objects.filter(collection=collection)
+    count = pages.count()
+    files = [name for pair in pages.values_list("pyramid", "thumbnail") for name in pair if name]
+    files += Original.objects.filter(collection=collection).values_list("file", flat=True)
+    files += [name for name in Export.objects.filter(collection=collection).values_list("file", flat=True) if name]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL longhand.purge = 'on'")
+        pages.update(run=None, layout=None)  # pages and their runs point at each other
+        Run.objects.filter(page__collection=collection).delete()  # runs protect their layouts
+        collection.delete()
+    for name in files:
+        default_storage.delete(name)
+    return count

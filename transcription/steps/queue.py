@@ -1,0 +1,201 @@
+"""The queue: enqueue, claim, renew, finish and release work rows. All times are the database's.
+
+A claim commits before anything is computed; a result is written only while the claim's token is on the row, so a
+worker that was believed dead can come back and change nothing (a fence).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from transcription.errors import LonghandError, LostLease, TransientError
+from transcription.models import Failure, Lane, Page, Queue, Step, Work, WorkState
+from transcription.steps.bell import ring_on_commit
+
+MAX_INTERRUPTIONS = 3  # workers lost while they had nothing else in hand
+MAX_ATTEMPTS = 3  # errors that may pass
+_FREED: dict[str, None] = {"token": None, "lease_until": None}
+QUEUE_OF_STEP = {step: Queue.CPU for step in Step} | {Step.RECOGNIZE: Queue.ENGINE}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work rows taken together under one token."""
+
+    token: uuid.UUID
+    work: tuple[Work, ...]
+
+
+def enqueue(*, step: Step, collection_id: int, lane: int = Lane.BULK, **identity: object) -> Work | None:
+    """Add a unit of work unless the same one exists; rings when the transaction commits. None if it existed.
+
+    ``identity`` are the fields of Work that tell it from others (page_id, run_id, pass_version_id, stage …).
+    """
+    key = json.dumps([step, collection_id, sorted(identity.items())], default=str)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    queue = QUEUE_OF_STEP[step]
+    rank = len(Step) - list(Step).index(step)
+    made, created = Work.objects.get_or_create(
+        input_hash=digest,
+        defaults={"step": step, "rank": rank, "queue": queue, "collection_id": collection_id, "lane": lane} | identity,
+    )
+    if created:
+        ring_on_commit(queue)
+    return made if created else None
+
+
+# Interactive before bulk; then the collection that has waited longest; then what was lost with others, by itself; then
+# first come. Work for an engine goes only to a worker that holds exactly that version of it.
+_CLAIM = """
+WITH chosen AS (
+    SELECT c.id AS collection_id, first.lane FROM transcription_collection c CROSS JOIN LATERAL (
+        SELECT w.lane FROM transcription_work w
+        LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
+        WHERE w.collection_id = c.id AND w.queue = %(queue)s AND w.state = 'queued'
+          AND (w.not_before IS NULL OR w.not_before <= now())
+          AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
+        ORDER BY w.lane LIMIT 1
+    ) first
+    WHERE c.state = 'active' ORDER BY first.lane, c.served_at, c.id LIMIT 1
+), due AS (
+    SELECT w.id, w.alone FROM transcription_work w
+    JOIN chosen ON chosen.collection_id = w.collection_id AND chosen.lane = w.lane
+    LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
+    WHERE w.queue = %(queue)s AND w.state = 'queued' AND (w.not_before IS NULL OR w.not_before <= now())
+      AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
+    ORDER BY w.alone DESC, w.rank, w.id LIMIT %(limit)s FOR UPDATE OF w SKIP LOCKED
+), batch AS (
+    SELECT id FROM due WHERE NOT (SELECT bool_or(alone) FROM due)
+    UNION ALL (SELECT id FROM due WHERE alone ORDER BY id LIMIT 1)
+), served AS (
+    UPDATE transcription_collection SET served_at = clock_timestamp()
+    WHERE id IN (SELECT collection_id FROM chosen)
+)
+UPDATE transcription_work SET state = 'running', token = %(token)s, worker = %(worker)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+    company = (SELECT count(*) FROM batch), started_at = clock_timestamp(), ended_at = NULL
+WHERE id IN (SELECT id FROM batch)
+RETURNING id
+"""
+
+
+def claim(*, queue: Queue, worker: str, limit: int, engine_digests: Sequence[str] = ()) -> Claim | None:
+    """Take up to ``limit`` due rows of one collection, or one row alone if it must be tried alone; None if none is due.
+
+    Commits before it returns. Two workers never get the same row.
+    """
+    token = uuid.uuid4()
+    parameters = {
+        "queue": queue,
+        "held": list(engine_digests),
+        "limit": limit,
+        "token": token,
+        "worker": worker,
+        "lease": settings.LEASE_SECONDS,
+    }
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return None
+    rows = Work.objects.filter(pk__in=ids).select_related("pass_version", "run", "page", "original").order_by("pk")
+    return Claim(token, tuple(rows))
+
+
+def renew(*, token: uuid.UUID) -> int:
+    """Extend the lease of all rows still under ``token``; called on progress only. Returns how many are left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE transcription_work SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s",
+            [settings.LEASE_SECONDS, token],
+        )
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def finishing(work: Work, token: uuid.UUID, *, milliseconds: float = 0.0) -> Iterator[Page | None]:
+    """The one short transaction in which a result is written: locks the page, then the row, and fences.
+
+    Yields the locked page (None for work on an original or an export). Raises LostLease, writing nothing, when the
+    row is no longer ours.
+    """
+    with transaction.atomic():
+        page = Page.objects.select_for_update().get(pk=work.page_id) if work.page_id else None
+        ours = Work.objects.filter(pk=work.pk, token=token, state=WorkState.RUNNING)
+        changed = ours.update(
+            state=WorkState.DONE, token=None, lease_until=None, ended_at=Now(), milliseconds=milliseconds
+        )
+        if not changed:
+            raise LostLease(f"Work {work.pk} was given to another worker; this result is dropped.")
+        yield page
+
+
+def fail(
+    work: Work,
+    token: uuid.UUID,
+    error: LonghandError,
+    *,
+    detail: str = "",
+    then: Callable[[Work, Page | None], None],
+) -> bool:
+    """Record an error: back-off for what may pass, a Failure row for what will not. True if it was given up.
+
+    ``then`` is called with the work and its locked page when it was given up. Raises LostLease if the row is no
+    longer ours.
+    """
+    with transaction.atomic():
+        page = Page.objects.select_for_update().get(pk=work.page_id) if work.page_id else None
+        ours = Work.objects.filter(pk=work.pk, token=token, state=WorkState.RUNNING)
+        attempts = work.attempts + 1
+        if isinstance(error, TransientError) and attempts < MAX_ATTEMPTS:
+            changed = ours.update(
+                **_FREED, state=WorkState.QUEUED, attempts=attempts, not_before=Now() + timedelta(seconds=2.0**attempts)
+            )
+            given_up = False
+        else:
+            changed = ours.update(**_FREED, state=WorkState.FAILED, attempts=attempts, ended_at=Now())
+            given_up = True
+            if changed:
+                record_failure(work, code=error.code, message=error.message, detail=detail)
+                then(work, page)
+        if not changed:
+            raise LostLease(f"Work {work.pk} was given to another worker; its error is dropped.")
+    return given_up
+
+
+def release(*, token: uuid.UUID) -> int:
+    """Give back what was not begun or not finished, uncounted: an orderly stop is nobody's fault."""
+    return Work.objects.filter(token=token, state=WorkState.RUNNING).update(
+        **_FREED, state=WorkState.QUEUED, started_at=None
+    )
+
+
+def retry_alone(*, token: uuid.UUID) -> int:
+    """Give back rows whose batch failed as a whole, each to be tried by itself: only the guilty one fails then."""
+    return Work.objects.filter(token=token, state=WorkState.RUNNING).update(
+        **_FREED, state=WorkState.QUEUED, alone=True, started_at=None
+    )
+
+
+def record_failure(work: Work, *, code: str, message: str, detail: str = "") -> Failure:
+    """A Failure row that a person can read and retry. The caller holds the page lock and has set the work's state."""
+    return Failure.objects.create(
+        collection_id=work.collection_id,
+        work=work,
+        page_id=work.page_id,
+        original_id=work.original_id,
+        step=work.step,
+        code=code,
+        message=message,
+        detail=detail,
+    )

@@ -1,0 +1,146 @@
+"""Read lines: one engine call over the lines of all claimed pages; each page is written as soon as its lines are done."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from transcription.errors import EngineFailure, LonghandError, LostLease
+from transcription.formats.pyramid import read_gray
+from transcription.htr.crop import cut_line
+from transcription.htr.enhance import enhance
+from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
+from transcription.models import LayoutLine, Page, Reading, Work
+from transcription.steps import flow
+from transcription.steps.files import local_path
+from transcription.steps.profiles import registry
+from transcription.steps.queue import fail, finishing
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One unit of work on its way through the engine: the lines it waits for and what came back."""
+
+    work: Work
+    waiting: set[int]
+    readings: list[ReadingRecord] = field(default_factory=list)
+    errors: list[ItemError] = field(default_factory=list)
+    milliseconds: float = 0.0
+
+
+def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], None]) -> None:
+    """Read the lines of ``works`` (rows of one claim), engine by engine; ``progress`` is called as pages are written.
+
+    A page whose image cannot be read fails by itself; a line that cannot be read is left out by that pass.
+    """
+    by_engine: dict[str, list[Work]] = defaultdict(list)
+    for work in works:
+        assert work.pass_version is not None
+        by_engine[work.pass_version.engine].append(work)
+    for engine, group in by_engine.items():
+        jobs = {work.pk: _Job(work, set()) for work in group}
+        keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
+        crops = _crops(jobs, keys, token)
+        started = time.perf_counter()
+        language = works[0].collection.language
+        for result in registry().recognizer(engine).recognize(crops, Hints(language=language)):
+            work_id, line_id = keys[result.key]
+            job = jobs[work_id]
+            now = time.perf_counter()
+            job.milliseconds += (now - started) * 1000
+            started = now
+            _take(job, line_id, result)
+            if not job.waiting:
+                _write(job, token)
+                progress()
+
+
+def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
+    """Cut and enhance the lines of all jobs. The next page's image is read while the engine works on this one's."""
+    pages: dict[int, list[_Job]] = defaultdict(list)
+    for job in jobs.values():
+        assert job.work.page_id is not None
+        pages[job.work.page_id].append(job)
+    with ThreadPoolExecutor(1, thread_name_prefix="crops") as reader:
+        order = list(pages.items())
+        images = Page.objects.in_bulk(list(pages))
+        coming = reader.submit(_image, images[order[0][0]])
+        for index, (_, group) in enumerate(order):
+            waited_for = coming
+            if index + 1 < len(order):
+                coming = reader.submit(_image, images[order[index + 1][0]])
+            try:
+                image = waited_for.result()
+            except LonghandError as error:
+                for job in group:
+                    _give_up(job, token, error)
+                continue
+            yield from _cut(image, group, keys, token)
+
+
+def _image(page: Page) -> Gray:
+    with local_path(page.pyramid) as path:
+        image: Gray = read_gray(path, None)[0]
+        return image
+
+
+def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
+    run = group[0].work.run
+    assert run is not None
+    places = list(LayoutLine.objects.filter(layout_id=run.layout_id))
+    lines = {place.line_id: cut_line(image, place.geometry) for place in places}
+    for job in group:
+        wanted = job.work.lines
+        job.waiting = {line for line in lines if wanted is None or line in wanted}
+        version = job.work.pass_version
+        assert version is not None
+        if not job.waiting:
+            _write(job, token)
+        for line in list(job.waiting):
+            keys.append((job.work.pk, line))
+            yield LineImage(len(keys) - 1, enhance(lines[line], version.recipe, version.recipe_options))
+
+
+def _take(job: _Job, line_id: int, result: ReadingRecord | ItemError) -> None:
+    job.waiting.discard(line_id)
+    if isinstance(result, ItemError):
+        job.errors.append(result)
+        return
+    job.readings.append(
+        ReadingRecord(line_id, result.text, result.chars, spans=result.spans, milliseconds=result.milliseconds)
+    )
+
+
+def _write(job: _Job, token: uuid.UUID) -> None:
+    """Write a page's readings of one pass, all or none."""
+    work, run = job.work, job.work.run
+    assert run is not None and work.pass_version_id is not None
+    if job.errors and not job.readings:
+        first = job.errors[0]
+        _give_up(job, token, EngineFailure(f"No line of this page could be read: {first.message}", code=first.code))
+        return
+    try:
+        with finishing(work, token, milliseconds=job.milliseconds) as page:
+            assert page is not None
+            Reading.objects.bulk_create(
+                Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id)
+                for record in job.readings
+            )
+            flow.after_stage_read(page=page, run=run, stage=work.stage, lane=work.lane)
+    except LostLease as lost:
+        logger.info("%s", lost)
+
+
+def _give_up(job: _Job, token: uuid.UUID, error: LonghandError) -> None:
+    job.waiting = set()
+    try:
+        fail(job.work, token, error, then=flow.after_failure)
+    except LostLease as lost:
+        logger.info("%s", lost)

@@ -1,0 +1,27 @@
+"""Append a revision to a line's transcript: the only way text changes."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from transcription.htr.text import clean
+from transcription.models import Line, Source, TranscriptRevision, Vote
+from transcription.models.transcript import PRECEDENCE
+
+
+def outranked_by(source: Source, current: TranscriptRevision) -> bool:
+    """True when ``current`` comes from something that outranks ``source``: person > import > bulk fix > vote."""
+    return PRECEDENCE.index(Source(current.source)) > PRECEDENCE.index(source)
+
+
+def revise(
+    *, line: Line, text: str, source: Source, author: User | None = None, vote: Vote | None = None
+) -> TranscriptRevision:
+    """Append the next revision and make it current. The caller holds the page lock, so numbers have no gaps."""
+    number = line.current.number + 1 if line.current is not None else 1
+    revision = TranscriptRevision.objects.create(
+        line=line, number=number, text=clean(text), source=source, author=author, vote=vote
+    )
+    line.current = revision
+    line.save(update_fields=["current"])
+    return revision

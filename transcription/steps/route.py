@@ -1,0 +1,56 @@
+"""Decide whether a person must look at a page; the decision and its reasons are a row."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models.functions import Now
+
+from transcription.models import Page, PageState, Reading, RouteDecision, Run, Work
+from transcription.steps.queue import finishing
+
+LOW_CONFIDENCE = "low-confidence"
+NO_LINES = "no-lines"
+NO_TEXT = "no-text"
+PASS_MISSING = "pass-missing"
+
+
+def route(work: Work, token: uuid.UUID) -> None:
+    """Send the page to review below its collection's threshold or when a check fails; otherwise accept it."""
+    run = work.run
+    assert run is not None
+    checks = failed_checks(run)
+    with finishing(work, token) as page:
+        assert page is not None
+        confidence = page.confidence if page.confidence is not None else 0.0
+        threshold = page.collection.threshold
+        reasons = ([LOW_CONFIDENCE] if confidence < threshold else []) + checks
+        outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
+        RouteDecision.objects.create(
+            page=page, run=run, outcome=outcome, confidence=confidence, threshold=threshold, reasons=reasons
+        )
+        _settle(page, outcome)
+
+
+def _settle(page: Page, outcome: str) -> None:
+    """A page that a person has approved stays reviewed, whatever a later run says."""
+    reviewed = page.approvals.exists()
+    if reviewed:
+        page.state = PageState.REVIEWED
+    else:
+        page.state = PageState.IN_REVIEW if outcome == RouteDecision.Outcome.REVIEW else PageState.ACCEPTED
+    page.save(update_fields=["state", "changed_at"])
+    Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now())
+
+
+def failed_checks(run: Run) -> list[str]:
+    """Codes of what speaks against accepting the page unseen, its confidence apart."""
+    if run.layout is None or not run.layout.places.exists():
+        return [NO_LINES]
+    reasons = []
+    if not run.votes.exclude(text="").exists():
+        reasons.append(NO_TEXT)
+    wanted = run.profile_version.stage_passes.filter(stage=0).count()
+    if Reading.objects.filter(run=run).values("pass_version").distinct().count() < wanted:
+        reasons.append(PASS_MISSING)
+    return reasons

@@ -1,0 +1,93 @@
+"""Receive a file: nothing is acknowledged before its bytes are hashed, on disk and in the database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+
+from transcription.errors import BadInput
+from transcription.formats.decode import accepted_kind
+from transcription.formats.kinds import safe_name
+from transcription.models import Collection, Document, Lane, Original, Step, Upload
+from transcription.steps.files import put, scratch_folder
+from transcription.steps.queue import enqueue
+
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a file: an original, or, for bytes the collection already holds, the one it equals."""
+
+    original: Original | None
+    duplicate_of: Original | None = None
+
+
+def receive_file(
+    *,
+    collection: Collection,
+    upload: Upload,
+    name: str,
+    stream: BinaryIO,
+    document_title: str = "",
+    keep_duplicate: bool = False,
+) -> Received:
+    """Store ``stream`` byte for byte as an original of ``collection`` and queue its opening.
+
+    Order: bytes to a temporary file while hashing, fsync, rename, fsync of the folder, one transaction. A crash leaves
+    at most an orphan file, never a row without bytes. Raises BadInput for what needs no opening to be refused: empty,
+    too large, of no known kind.
+    """
+    name = safe_name(name)
+    handle, temporary_name = tempfile.mkstemp(dir=scratch_folder(), prefix="receiving-")
+    temporary = Path(temporary_name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            digest, size = _copy(stream, file, name)
+        kind = accepted_kind(temporary, name)
+        duplicate = collection.originals.filter(sha256=digest).first()
+        if duplicate is not None and not keep_duplicate:
+            return Received(None, duplicate)
+        original = Original(id=uuid.uuid4(), collection=collection, upload=upload, name=name, sha256=digest, size=size)
+        original.kind = kind.value
+        original.file = f"originals/{original.id.hex[:2]}/{original.id}.{kind.value}"
+        put(temporary, original.file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    title = document_title or (name if kind.value in {"pdf", "tiff"} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}")
+    with transaction.atomic():
+        original.document = _document(collection, title)
+        original.save(force_insert=True)
+        enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
+    return Received(original, duplicate)
+
+
+def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> tuple[str, int]:
+    sha = hashlib.sha256()
+    size = 0
+    while chunk := stream.read(CHUNK):
+        size += len(chunk)
+        if size > settings.MAX_FILE_BYTES:
+            limit = settings.MAX_FILE_BYTES // 2**20
+            raise BadInput(
+                f"“{name}” is larger than {limit} MB. Split it, or ask your administrator to raise the limit.",
+                code="too-large",
+            )
+        sha.update(chunk)
+        file.write(chunk)
+    file.flush()
+    os.fsync(file.fileno())
+    return sha.hexdigest(), size
+
+
+def _document(collection: Collection, title: str) -> Document:
+    document, _ = Document.objects.get_or_create(collection=collection, title=title[:250])
+    return document

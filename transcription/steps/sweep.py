@@ -1,0 +1,92 @@
+"""The sweeper: frees leases that ran out, and rings for work that nobody was called to.
+
+A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from transcription.models import Collection, Page, Queue, Work, WorkState
+from transcription.steps import flow
+from transcription.steps.bell import ring
+from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
+from transcription.steps.workers import forget_workers
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did: leases freed, work set aside, queues rung for."""
+
+    freed: int
+    set_aside: int
+    rung: tuple[str, ...]
+
+
+def sweep_once() -> Swept:
+    """Free what was lost and ring for what is due; all by the database's clock."""
+    expired = Work.objects.filter(state=WorkState.RUNNING, lease_until__lt=Now())
+    freed = set_aside = 0
+    for work_id, page_id in list(expired.order_by("pk").values_list("pk", "page_id")[:1000]):
+        outcome = _free(work_id, page_id)
+        freed += outcome == WorkState.QUEUED
+        set_aside += outcome == WorkState.FAILED
+    rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
+    forget_workers()
+    return Swept(freed, set_aside, rung)
+
+
+def _free(work_id: int, page_id: int | None) -> str:
+    """Queue one lost row again, to be tried alone; the third loss on its own sets it aside. Page lock first, always."""
+    with transaction.atomic():
+        page = Page.objects.select_for_update().get(pk=page_id) if page_id else None
+        still = Work.objects.select_for_update().filter(pk=work_id, state=WorkState.RUNNING, lease_until__lt=Now())
+        work = still.first()
+        if work is None:
+            return ""
+        work.interruptions += work.company <= 1
+        work.token = work.lease_until = None
+        if work.interruptions >= MAX_INTERRUPTIONS:
+            work.state = WorkState.FAILED
+            work.save()
+            record_failure(
+                work,
+                code="worker-killer",
+                message=(
+                    f"The worker was lost {work.interruptions} times while it did this and nothing else. The rest goes "
+                    "on without it; look at the file, then retry."
+                ),
+            )
+            flow.after_failure(work, page)
+        else:
+            work.state, work.alone, work.started_at = WorkState.QUEUED, True, None
+            work.save()
+    logger.warning("Work %s (%s) was lost with its worker %s: %s.", work.pk, work.step, work.worker, work.state)
+    return str(work.state)
+
+
+def _is_due(queue: str) -> bool:
+    due = Work.objects.filter(queue=queue, state=WorkState.QUEUED, collection__state=Collection.State.ACTIVE)
+    return due.filter(Q(not_before=None) | Q(not_before__lte=Now())).exists()
+
+
+def sweep_forever(*, stopping: Callable[[], bool]) -> None:
+    """Sweep until told to stop; survives the database's absence."""
+    while not stopping():
+        try:
+            sweep_once()
+        except DatabaseError as error:
+            logger.warning("The database does not answer (%s); trying again.", error)
+            connection.close()
+        time.sleep(settings.SWEEP_SECONDS)

@@ -1,0 +1,79 @@
+"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from transcription.htr import voting
+from transcription.htr.records import Consensus
+from transcription.htr.text import clean
+from transcription.models import Line, Page, PageState, Reading, Run, Source, Step, Vote, Work
+from transcription.steps import flow
+from transcription.steps.queue import finishing
+from transcription.steps.revise import outranked_by, revise
+
+
+def vote(work: Work, token: uuid.UUID) -> None:
+    """Vote on every line of the stage. Lines that no pass could read get an empty vote, so that none goes missing."""
+    run = work.run
+    assert run is not None
+    lines = _lines_of_stage(run, work.stage)
+    readings: dict[int, list[voting.PassReading]] = defaultdict(list)
+    for reading in Reading.objects.filter(run=run, line__in=lines).select_related("pass_version").order_by("pk"):
+        version = reading.pass_version
+        readings[reading.line_id].append(voting.PassReading(version.name, version.engine, reading.to_record()))
+    votes = [_row(run, line, work.stage, readings.get(line, [])) for line in lines]
+    with finishing(work, token) as page:
+        assert page is not None
+        saved = Vote.objects.bulk_create(votes)
+        _transcribe(page, saved)
+        flow.move(page, PageState.VOTED)
+        flow.follow(Step.SCORE, page=page, run=run, stage=work.stage, lane=work.lane)
+
+
+def _lines_of_stage(run: Run, stage: int) -> list[int]:
+    if run.layout is None:
+        return []
+    places = run.layout.places.order_by("position").values_list("line", flat=True)
+    reading = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=stage).first()
+    if reading is None or reading.lines is None:
+        return list(places)
+    return [line for line in places if line in reading.lines]
+
+
+def _row(run: Run, line: int, stage: int, readings: list[voting.PassReading]) -> Vote:
+    if not readings:
+        return Vote(run=run, line_id=line, stage=stage)
+    consensus = voting.vote(readings)
+    return Vote(run=run, line_id=line, stage=stage, text=clean(consensus.text), words=words_as_json(consensus))
+
+
+def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
+    """The words of a consensus as they are stored: numbers rounded, passes and alternatives kept."""
+    rows = []
+    for word in consensus.words:
+        row = asdict(word)
+        for key in ("score", "confidence", "support"):
+            row[key] = round(row[key], 4)
+        row["span"] = [round(edge, 4) for edge in word.span] if word.span else None
+        row["passes"] = list(word.passes)
+        row["alternatives"] = [
+            {"text": other.text, "support": round(other.support, 4), "passes": list(other.passes)}
+            for other in word.alternatives
+        ]
+        rows.append(row)
+    return rows
+
+
+def _transcribe(page: Page, votes: Iterable[Vote]) -> None:
+    """Make each vote the line's current text unless that comes from something that outranks a vote."""
+    by_line = {vote.line_id: vote for vote in votes}
+    for line in Line.objects.filter(pk__in=by_line).select_related("current"):
+        if line.current is None or not outranked_by(Source.VOTE, line.current):
+            chosen = by_line[line.pk]
+            if line.current is None or line.current.text != chosen.text:
+                revise(line=line, text=chosen.text, source=Source.VOTE, vote=chosen)

@@ -1,0 +1,1 @@
+"""Making engines better: datasets, augmentation, training, evaluation."""
