@@ -85,7 +85,7 @@ def broker_url(redis_url: str) -> str:
     return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 
 
-def start(folder: Path, *, durable: bool = True) -> Services:
+def start(folder: Path, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> Services:
     """Start what of ``folder``'s servers does not run yet, making their data first where there is none.
 
     Two processes may call it at once. What a crash left behind (process ids of the dead, sockets, half a journal) is
@@ -99,12 +99,13 @@ def start(folder: Path, *, durable: bool = True) -> Services:
             f"The folder {folder} cannot be made ({error}); set LONGHAND_DATA to another one."
         ) from error
     with _lock(folder):
-        rights = process_rights()
-        _own(folder, rights)
+        rights = process_rights() if postgres else Rights((), os.geteuid(), os.getegid())
+        if postgres:
+            _own(folder, rights)
         sockets = _make_socket_folder(folder, rights)
-        if _postgres_pid(folder) is None:
+        if postgres and _postgres_pid(folder) is None:
             _start_postgres(folder, sockets, rights, durable=durable)
-        if _valkey_pid(folder) is None:
+        if valkey and _valkey_pid(folder) is None:
             _start_valkey(folder, sockets)
     return services
 
@@ -249,7 +250,7 @@ def _start_postgres(folder: Path, sockets: Path, rights: Rights, *, durable: boo
     home = folder / "postgres"
     binaries, major = _postgres_binaries(home)
     if not (home / "PG_VERSION").exists():
-        _make_cluster(home, binaries, major, rights)
+        _make_cluster(home, binaries, major, rights, durable=durable)
     _clear_dead_postgres(home, sockets)
     # Built as words for the shell through which pg_ctl starts its server.
     options = ["-c", "listen_addresses=", "-k", str(sockets), "-c", "unix_socket_permissions=0700"]
@@ -284,7 +285,7 @@ def _start_postgres(folder: Path, sockets: Path, rights: Rights, *, durable: boo
     _make_database(addresses(folder).database_url, sockets)
 
 
-def _make_cluster(home: Path, binaries: Path, major: int, rights: Rights) -> None:
+def _make_cluster(home: Path, binaries: Path, major: int, rights: Rights, *, durable: bool) -> None:
     """initdb into a folder beside ``home``, then rename: what was interrupted is never mistaken for a cluster."""
     fresh = home.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
