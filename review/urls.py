@@ -1,6 +1,22 @@
+"""Where review is."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from review import views
 
 app_name = "review"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("review/", views.queue, name="queue"),
+    path("review/start/", views.start, name="start"),
+    path("review/pages/<int:pk>/", views.editor, name="editor"),
+    path("review/pages/<int:pk>/claim/", views.claim, name="claim"),
+    path("review/pages/<int:pk>/heartbeat/", views.heartbeat, name="heartbeat"),
+    path("review/pages/<int:pk>/release/", views.release, name="release"),
+    path("review/pages/<int:pk>/approve/", views.approve, name="approve"),
+    path("review/pages/<int:pk>/skip/", views.skip, name="skip"),
+    path("review/pages/<int:pk>/reopen/", views.reopen, name="reopen"),
+    path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
+    path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
+]

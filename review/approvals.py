@@ -1,0 +1,69 @@
+"""Ending the work on a page, and taking it up again."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from review.claims import NotInReview, lock, require_hold
+from review.models import Approval
+from transcription.models import Line, Page, PageState
+from transcription.steps.correct import save_line
+
+LONGEST_ACTIVE_SECONDS = 12 * 3600.0
+
+
+def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: float) -> Approval:
+    """Make the page REVIEWED and let go of it. The reviewer holds it, or takes it now if nobody does.
+
+    No text changes: what the machine read and nobody touched stays the machine's. Raises PageHeld and NotInReview.
+    """
+    with transaction.atomic():
+        locked = lock(page)
+        claim = require_hold(locked, reviewer)
+        approval = Approval.objects.create(
+            page=locked,
+            run_id=locked.run_id,
+            reviewer=reviewer,
+            mode=mode,
+            active_seconds=min(max(active_seconds, 0.0), LONGEST_ACTIVE_SECONDS),
+        )
+        _move(locked, PageState.REVIEWED)
+        claim.delete()
+    return approval
+
+
+def approve_as_empty(*, page: Page, reviewer: User, active_seconds: float) -> Approval:
+    """There is nothing to read on this page: empty every line as the reviewer's own text, then approve.
+
+    What stood there stays in the lines' history. Raises PageHeld and NotInReview.
+    """
+    with transaction.atomic():
+        locked = lock(page)
+        require_hold(locked, reviewer)
+        for line in (
+            Line.objects.filter(page=locked).exclude(current=None).exclude(current__text="").select_related("current")
+        ):
+            assert line.current is not None
+            save_line(line=line, text="", base_revision=line.current.number, author=reviewer)
+        return approve(page=locked, reviewer=reviewer, mode=Approval.Mode.WHOLE_PAGE, active_seconds=active_seconds)
+
+
+def send_back(*, page: Page) -> None:
+    """Put a reviewed or accepted page into review again; its approvals stay on record. Raises NotInReview."""
+    with transaction.atomic():
+        locked = lock(page)
+        if locked.state == PageState.IN_REVIEW:
+            return
+        if locked.state not in (PageState.REVIEWED, PageState.ACCEPTED):
+            raise NotInReview(
+                _("This page is “%(state)s”: it can be reviewed once the machine has read it.")
+                % {"state": locked.get_state_display()}
+            )
+        _move(locked, PageState.IN_REVIEW)
+
+
+def _move(page: Page, state: PageState) -> None:
+    page.state = state
+    page.save(update_fields=["state", "changed_at"])

@@ -1,0 +1,66 @@
+"""A reviewer's work on one line: the text they leave, and what they decided about single words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from review.claims import lock, require_hold
+from review.models import WordDecision
+from transcription.htr.text import clean
+from transcription.models import Line, TranscriptRevision, Vote
+from transcription.steps.correct import save_line
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about a word of the line's vote; ``word`` is its 0-based index there."""
+
+    word: int
+    kind: WordDecision.Kind
+    after: str
+
+
+def correct_line(
+    *, line: Line, text: str, base_revision: int, decisions: Sequence[Decision], reviewer: User
+) -> TranscriptRevision | None:
+    """Save the line and the decisions that led to it; the line's current revision afterwards.
+
+    Text that did not change makes no revision: confirming the machine's words is a decision, not a person's text.
+    Raises PageHeld, NotInReview and RevisionConflict; then nothing is written.
+    """
+    with transaction.atomic():
+        require_hold(lock(line.page), reviewer)
+        fresh = Line.objects.select_related("current").get(pk=line.pk)
+        current = fresh.current
+        if current is None or current.text != clean(text) or current.number != base_revision:
+            current = save_line(line=fresh, text=text, base_revision=base_revision, author=reviewer)
+        _record(line, decisions, reviewer)
+        return current
+
+
+def latest_vote(line: Line) -> Vote | None:
+    """The vote of the page's run that read the line last."""
+    return Vote.objects.filter(line=line, run=line.page.run_id).order_by("-stage").first()
+
+
+def _record(line: Line, decisions: Sequence[Decision], reviewer: User) -> None:
+    vote = latest_vote(line) if decisions else None
+    if vote is None:
+        return
+    WordDecision.objects.bulk_create(
+        WordDecision(
+            line=line,
+            vote=vote,
+            word=decision.word,
+            kind=decision.kind,
+            before=vote.words[decision.word]["text"],
+            after=decision.after,
+            reviewer=reviewer,
+        )
+        for decision in decisions
+        if decision.word < len(vote.words)  # a page read again while it was open may have fewer words
+    )

@@ -1,0 +1,92 @@
+"""What the editor of one page is given: its lines with their geometry, their text and the marks on their words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from review.marks import UNSURE_BELOW, mark_words
+from review.models import WordDecision
+from transcription.models import LayoutLine, Line, Page, PageState, TranscriptRevision, Vote
+
+
+def page_data(page: Page) -> dict[str, Any]:
+    """Everything of a page that does not depend on who looks at it; JSON-ready."""
+    places = _places(page)
+    votes = _latest_votes(page)
+    settled = _settled(page)
+    return {
+        "id": page.pk,
+        "title": str(page),
+        "width": page.width,
+        "height": page.height,
+        "state": page.state,
+        "inReview": page.state == PageState.IN_REVIEW,
+        "passes": page.run.readings.values("pass_version").distinct().count() if page.run else 0,
+        "unsureBelow": UNSURE_BELOW,
+        "lines": [
+            line_data(place.line, votes.get(place.line_id), settled.get(place.line_id, set()))
+            | {
+                "position": place.position,
+                "region": place.region,
+                "baseline": place.baseline,
+                "polygon": place.polygon,
+            }
+            for place in places
+        ],
+    }
+
+
+def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any]:
+    """The text of one line and what is known of its words."""
+    current = line.current
+    text = current.text if current is not None else ""
+    voted = vote.words if vote is not None else []
+    return {
+        "id": line.pk,
+        "text": text,
+        "revision": current.number if current is not None else 0,
+        "by": revision_author(current),
+        "words": mark_words(text, voted, settled),
+    }
+
+
+def current_line_data(line: Line) -> dict[str, Any]:
+    """One line as it stands now, for the answer to a save."""
+    fresh = Line.objects.select_related("current__author", "page").get(pk=line.pk)
+    vote = Vote.objects.filter(line=fresh, run=fresh.page.run_id).order_by("-stage").first()
+    settled = set(WordDecision.objects.filter(line=fresh, vote=vote).values_list("word", flat=True)) if vote else set()
+    return line_data(fresh, vote, settled)
+
+
+def revision_data(revision: TranscriptRevision | None) -> dict[str, Any]:
+    """A revision as a conflict shows it."""
+    if revision is None:
+        return {"number": 0, "text": "", "by": ""}
+    return {"number": revision.number, "text": revision.text, "by": revision_author(revision)}
+
+
+def revision_author(revision: TranscriptRevision | None) -> str:
+    """Who wrote a revision, empty for the machine."""
+    if revision is None or revision.author is None:
+        return ""
+    return revision.author.get_full_name() or revision.author.get_username()
+
+
+def _places(page: Page) -> list[LayoutLine]:
+    if page.layout is None:
+        return []
+    return list(page.layout.places.select_related("line__current__author").order_by("position"))
+
+
+def _latest_votes(page: Page) -> dict[int, Vote]:
+    # The last stage overwrites the earlier ones.
+    return {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
+
+
+def _settled(page: Page) -> dict[int, set[int]]:
+    settled: dict[int, set[int]] = defaultdict(set)
+    decided = WordDecision.objects.filter(line__page=page, vote__run=page.run_id)
+    for line, word in decided.values_list("line", "word"):
+        settled[line].add(word)
+    return settled

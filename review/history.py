@@ -1,0 +1,78 @@
+"""How a line's text came about: its revisions and what each pass read, with what differs from the text before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+
+from review.editor import revision_author
+from transcription.models import Line, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text: ``kind`` is same, added or removed."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastText:
+    """One revision as the history shows it; ``author`` is empty for the machine."""
+
+    number: int
+    source: str
+    author: str
+    created_at: datetime
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class PassText:
+    """What one pass read, compared with the current text."""
+
+    name: str
+    pieces: list[Piece]
+
+
+def difference(before: str, after: str) -> list[Piece]:
+    """The words of ``after`` with what was removed from ``before``, in reading order."""
+    old, new = before.split(), after.split()
+    pieces: list[Piece] = []
+    for tag, low, high, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(Piece("same", " ".join(new[first:last])))
+            continue
+        if high > low:
+            pieces.append(Piece("removed", " ".join(old[low:high])))
+        if last > first:
+            pieces.append(Piece("added", " ".join(new[first:last])))
+    return pieces
+
+
+def past_texts(line: Line) -> list[PastText]:
+    """The line's revisions, newest first, each against the one before it."""
+    past: list[PastText] = []
+    before = ""
+    for revision in line.revisions.select_related("author").order_by("number"):
+        pieces = difference(before, revision.text) if past else [Piece("same", revision.text)]
+        past.append(
+            PastText(
+                revision.number,
+                str(revision.get_source_display()),
+                revision_author(revision),
+                revision.created_at,
+                pieces,
+            )
+        )
+        before = revision.text
+    return past[::-1]
+
+
+def pass_texts(line: Line) -> list[PassText]:
+    """What every pass of the page's run read in this line, against its current text."""
+    current = line.current.text if line.current is not None else ""
+    readings = Reading.objects.filter(line=line, run=line.page.run_id).select_related("pass_version").order_by("pk")
+    return [PassText(reading.pass_version.name, difference(current, reading.text)) for reading in readings]

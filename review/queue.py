@@ -1,0 +1,133 @@
+"""Pages that wait for a person, in the order in which reading them helps most.
+
+"Most useful first" is, for now, the lowest page confidence first: where the share of wrong words is expected to be
+highest, a minute of reading removes the most errors. Pages without a confidence (no lines, no text) come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Container
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import User
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from review.claims import NotInReview, PageHeld, claim_page
+from review.marks import UNSURE_BELOW
+from review.models import Claim
+from transcription.models import Page, Role, TranscriptRevision
+
+PAGE_SIZE = 50
+
+
+class Order(models.TextChoices):
+    USEFUL = "useful", "most useful first"
+    PAGES = "pages", "in page order"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """What a reviewer wants to see of the queue."""
+
+    collection: int | None = None
+    mine: bool = False
+    order: Order = Order.USEFUL
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the queue; ``after`` is the id of the page that the next part follows, None at the end."""
+
+    pages: Sequence[Page]
+    after: int | None
+    unsure: dict[int, int] = field(default_factory=dict)
+
+
+def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[Page]:
+    """Pages awaiting review that ``user`` may review, ordered; held ones included."""
+    pages = Page.objects.visible_to(user, Role.REVIEWER).awaiting_review()
+    if wanted.collection is not None:
+        pages = pages.filter(collection=wanted.collection)
+    if wanted.mine:
+        typed = TranscriptRevision.objects.filter(line__page=OuterRef("pk"), author=user)
+        held = Claim.objects.live().filter(page=OuterRef("pk"), reviewer=user)
+        pages = pages.filter(Exists(typed) | Exists(held))
+    if wanted.order == Order.PAGES:
+        return pages.order_by("collection", "document", "position", "pk")
+    return pages.order_by(F("confidence").asc(nulls_last=True), "pk")
+
+
+def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, size: int = PAGE_SIZE) -> Slice:
+    """One screen of the queue by keyset: it costs the same wherever it begins."""
+    pages = waiting(user, wanted)
+    if after is not None and (last := Page.objects.filter(pk=after).first()) is not None:
+        pages = pages.filter(_behind(last, wanted.order))
+    rows = list(pages.select_related("collection", "document", "claim__reviewer", "run__route_decision")[: size + 1])
+    shown = rows[:size]
+    return Slice(shown, shown[-1].pk if len(rows) > size else None, unsure_words(page.run_id for page in shown))
+
+
+def _behind(last: Page, order: Order) -> Q:
+    """What stands behind ``last`` in this order."""
+    if order == Order.PAGES:
+        return (
+            Q(collection__gt=last.collection_id)
+            | Q(collection=last.collection_id, document__gt=last.document_id)
+            | Q(document=last.document_id, position__gt=last.position)
+            | Q(document=last.document_id, position=last.position, pk__gt=last.pk)
+        )
+    if last.confidence is None:
+        return Q(confidence=None, pk__gt=last.pk)
+    return Q(confidence__gt=last.confidence) | Q(confidence=None) | Q(confidence=last.confidence, pk__gt=last.pk)
+
+
+def unsure_words(runs: Iterable[int | None]) -> dict[int, int]:
+    """How many words of each run the vote was unsure of, by the last stage that read them."""
+    wanted = [run for run in runs if run is not None]
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT last.run_id, count(*)
+            FROM (SELECT DISTINCT ON (run_id, line_id) run_id, words FROM transcription_vote
+                  WHERE run_id = ANY(%s) ORDER BY run_id, line_id, stage DESC) last
+            CROSS JOIN LATERAL jsonb_array_elements(last.words) word
+            WHERE (word->>'confidence')::float < %s
+            GROUP BY last.run_id
+            """,
+            [wanted, UNSURE_BELOW],
+        )
+        return dict(cursor.fetchall())
+
+
+def own_claims(user: User) -> models.QuerySet[Claim]:
+    """Pages that ``user`` holds at this moment, the latest first."""
+    live = Claim.objects.live().filter(reviewer=user, page__in=waiting(user).order_by())
+    return live.select_related("page__document", "page__collection").order_by("-claimed_at")
+
+
+def next_page(user: User, wanted: QueueFilter, *, skipped: Container[int] = ()) -> Claim | None:
+    """Claim the first page of the queue that nobody holds, for ``user``; None when there is none.
+
+    Pages that others are claiming at this moment are passed over without waiting.
+    """
+    passed = set(skipped)
+    while True:
+        # A page of one's own other tab is no next page either.
+        held = Claim.objects.live().filter(page=OuterRef("pk"))
+        free = waiting(user, wanted).filter(~Exists(held)).exclude(pk__in=passed)
+        with transaction.atomic():
+            page = free.select_for_update(skip_locked=True, of=("self",)).first()
+            if page is None:
+                return None
+            # Someone may have claimed it after our query's snapshot and before our lock: look again under the lock.
+            taken = Claim.objects.live().filter(page=page).exists()
+            if not taken:
+                try:
+                    return claim_page(page=page, reviewer=user)
+                except (PageHeld, NotInReview):
+                    taken = True
+            passed.add(page.pk)
