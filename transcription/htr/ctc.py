@@ -52,7 +52,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: str) -> Decoded:
     text = "".join([alphabet[k - 1] for k in best[starts][shown].tolist()])
     scores = np.clip(np.exp(heights[shown].astype(np.float64)), 0.0, 1.0).tolist()
     spans = _extents(peaks[shown], starts[shown], lengths[shown], frames)
-    return _tidy(text, scores, spans)
+    return tidy(text, scores, spans)
 
 
 def _extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp], frames: int) -> list[Span]:
@@ -68,8 +68,8 @@ def _extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray
     return list(itertools.pairwise(edges))
 
 
-def _tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:
-    """Collapse white space and compose to NFC with all three lists kept in step."""
+def tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:
+    """Collapse white space and compose to NFC with all three kept in step; ``spans`` may be empty."""
     if not unicodedata.is_normalized("NFC", text):
         text, scores, spans = compose(text, scores, spans)
     if "  " not in text and text == text.strip():
@@ -80,7 +80,7 @@ def _tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:
     return Decoded(
         "".join(" " if text[i].isspace() else text[i] for i in kept),
         tuple(scores[i] for i in kept),
-        tuple(spans[i] for i in kept),
+        tuple(spans[i] for i in kept) if spans else (),
     )
 
 
