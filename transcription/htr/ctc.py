@@ -72,7 +72,7 @@ def tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:
     """Collapse white space and compose to NFC with all three kept in step; ``spans`` may be empty."""
     if not unicodedata.is_normalized("NFC", text):
         text, scores, spans = compose(text, scores, spans)
-    if "  " not in text and text == text.strip():
+    if text == " ".join(text.split()):
         return Decoded(text, tuple(scores), tuple(spans))
     kept = [i for i, char in enumerate(text) if not char.isspace() or (i and not text[i - 1].isspace())]
     if kept and text[kept[-1]].isspace():
