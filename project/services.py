@@ -99,14 +99,12 @@ def start(folder: Path, *, postgres: bool = True, valkey: bool = True, durable: 
             f"The folder {folder} cannot be made ({error}); set LONGHAND_DATA to another one."
         ) from error
     with _lock(folder):
-        rights = process_rights() if postgres else Rights((), os.geteuid(), os.getegid())
-        if postgres:
-            _own(folder, rights)
-        sockets = _make_socket_folder(folder, rights)
         if postgres and _postgres_pid(folder) is None:
-            _start_postgres(folder, sockets, rights, durable=durable)
+            rights = process_rights()
+            _own(folder, rights)  # never under a running server
+            _start_postgres(folder, _make_socket_folder(folder, rights), rights, durable=durable)
         if valkey and _valkey_pid(folder) is None:
-            _start_valkey(folder, sockets)
+            _start_valkey(folder, _make_socket_folder(folder, None))
     return services
 
 
@@ -197,18 +195,20 @@ def _own(folder: Path, rights: Rights) -> None:
             os.chown(path, rights.uid, rights.gid, follow_symlinks=False)
 
 
-def _make_socket_folder(folder: Path, rights: Rights) -> Path:
+def _make_socket_folder(folder: Path, rights: Rights | None) -> Path:
     sockets = socket_folder(folder)
     sockets.mkdir(mode=0o700, exist_ok=True)
     found = sockets.lstat()
-    ours = found.st_uid in (os.geteuid(), rights.uid) or (os.geteuid() == 0 and sockets.parent == folder.absolute())
+    home = folder / "postgres"
+    owners = {os.geteuid(), home.stat().st_uid if home.exists() else os.geteuid()}
+    ours = found.st_uid in owners or (os.geteuid() == 0 and sockets.parent == folder.absolute())
     if not stat.S_ISDIR(found.st_mode) or not ours:
         raise ServicesError(
             f"{sockets} belongs to somebody else (user {found.st_uid}); remove it or set LONGHAND_DATA to another "
             "folder."
         )
     sockets.chmod(0o700)
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and rights:
         os.chown(sockets, rights.uid, rights.gid)
     (folder / "sockets").write_text(f"{sockets}\n")  # for people who look for them
     return sockets

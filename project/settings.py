@@ -7,10 +7,14 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from psycopg.conninfo import conninfo_to_dict
 
 from project import services
 from project.env import ROOT, read_environment
+
+# ModelForm[Collection] and QuerySet[Page] are types for the checker; at run time Django must bear the brackets.
+django_stubs_ext.monkeypatch()
 
 _env = read_environment()
 

@@ -97,12 +97,13 @@ class Supervisor:
             group = [running for running in self._running.values() if running.child.rank == rank]
             for running in group:
                 running.process.terminate()
-            until = time.monotonic() + max(running.child.patience for running in group)
-            while any(running.process.poll() is None for running in group):
-                if time.monotonic() > until or self._asked_to_stop > max(asked, 1):
-                    break
-                time.sleep(0.05)
+            asked_at = time.monotonic()
             for running in group:
+                until = asked_at + running.child.patience
+                while running.process.poll() is None and time.monotonic() < until:
+                    if self._asked_to_stop > max(asked, 1):
+                        break
+                    time.sleep(0.05)
                 if running.process.poll() is None:
                     self.say(running.child.name, "did not stop in time and is killed; its work is done again")
                 _kill_group(running.process.pid)
