@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import math
+import time
 import timeit
 
 import numpy as np
@@ -92,10 +92,10 @@ def test_an_alphabet_of_the_wrong_size_is_refused() -> None:
         greedy(path([0]), "ab")
 
 
-def test_decoding_a_long_line_takes_under_two_milliseconds() -> None:
+def test_decoding_a_long_line_costs_less_than_two_milliseconds_of_a_core() -> None:
     rng = np.random.default_rng(0)
     log_probs = np.log(rng.dirichlet(np.full(120, 0.05), 400) + 1e-12).astype(np.float32)
     alphabet = "".join(chr(0x100 + i) for i in range(119))
-    best = min(timeit.repeat(lambda: greedy(log_probs, alphabet), number=5, repeat=5)) / 5
-    assert best < 0.002, f"{best * 1e3:.2f} ms"
-    assert math.isfinite(best)
+    # About 0.2 ms on an idle core: random output decodes to far more characters than a line has.
+    runs = timeit.repeat(lambda: greedy(log_probs, alphabet), number=10, repeat=5, timer=time.process_time)
+    assert min(runs) / 10 < 0.002

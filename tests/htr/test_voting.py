@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 import timeit
 from functools import partial
 from itertools import permutations
@@ -225,10 +226,10 @@ def test_doubtful_words_are_less_confident_than_agreed_ones(order: tuple[int, ..
     assert words[2].confidence < words[0].confidence
 
 
-def test_five_readings_of_fifty_characters_vote_at_a_useful_rate() -> None:
+def test_five_readings_of_fifty_characters_cost_less_than_three_milliseconds_of_a_core() -> None:
     line = "the honorable Secretary of the Navy, Washington DC"
     slips = [line, line, line.replace("Navy", "Nary"), line.replace("the", "tbe", 1), line.replace("DC", "D C")]
-    for texts, rate in (([line] * 5, 2000), (slips, 700)):  # a third of what an idle core does
-        readings = [reading(text, name=f"p{k}", engine="AB"[k % 2], spans=True) for k, text in enumerate(texts)]
-        seconds = min(timeit.repeat(partial(vote, readings), number=20, repeat=5)) / 20
-        assert 1 / seconds > rate, f"{1 / seconds:.0f} lines/s"
+    readings = [reading(text, name=f"p{k}", engine="AB"[k % 2], spans=True) for k, text in enumerate(slips)]
+    # About 0.4 ms on an idle core; the margin is for loaded machines, the test for accidental blow-ups.
+    seconds = min(timeit.repeat(partial(vote, readings), number=20, repeat=5, timer=time.process_time)) / 20
+    assert seconds < 0.003

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from rapidfuzz.distance import Levenshtein
 
@@ -149,7 +150,8 @@ def _voter(given: PassReading) -> _Voter:
 
 def _mean(scores: Sequence[float]) -> float:
     """Mean clipped to [0, 1]; 0 where a score is not a number."""
-    return min(1.0, max(0.0, sum(scores) / len(scores)))
+    mean = sum(scores) / len(scores)
+    return mean if 0.0 <= mean <= 1.0 else float(mean > 1.0)
 
 
 def _effective(votes: Sequence[tuple[str, float]]) -> float:
@@ -157,10 +159,15 @@ def _effective(votes: Sequence[tuple[str, float]]) -> float:
     if len(votes) == 1:
         return votes[0][1]
     total, counts = 0.0, dict[str, int]()
-    for engine, weight in sorted(votes, key=lambda v: -v[1]):
+    for weight, engine in sorted([(weight, engine) for engine, weight in votes], reverse=True):
         k = counts[engine] = counts.get(engine, 0) + 1
-        total += weight * (k / (1 + (k - 1) * CORRELATION) - (k - 1) / (1 + (k - 2) * CORRELATION))
+        total += weight if k == 1 else weight * (_together(k) - _together(k - 1))
     return total
+
+
+def _together(passes: int) -> float:
+    """Effective votes of so many passes of one engine. Kish, Survey Sampling, 1965."""
+    return passes / (1 + (passes - 1) * CORRELATION)
 
 
 def _pivot_first(by_text: dict[str, list[_Voter]]) -> tuple[list[str], float]:
@@ -240,11 +247,13 @@ def _compose(top: _Arc, spoken: list[_Arc]) -> _Winner | None:
     if len(alike) < 2:
         return None
     tokens = [_characters(arc.text) for arc in alike]
+    starts = [list(accumulate(map(len, parts), initial=0)) for parts in tokens]
     parts: list[str] = []
     shares: list[float] = []
     scores: list[float] = []
     for column in Network(tokens).columns:
-        part, share, score = _character(column, alike, tokens)
+        cut = [(arc, at[first], at[last]) for (first, last), arc, at in zip(column, alike, starts, strict=True)]
+        part, share, score = _character(cut)
         if part:
             parts.append(part)
             scores.append(score)
@@ -261,18 +270,20 @@ def _compose(top: _Arc, spoken: list[_Arc]) -> _Winner | None:
     return _Winner(text, top, support, min(scores), _mean(scores), composed=True)
 
 
-def _character(column: Ranges, alike: list[_Arc], tokens: list[list[str]]) -> tuple[str, float, float]:
-    """The column's strongest character ("" for none), its share of the mass and its best score."""
+def _character(column: list[tuple[_Arc, int, int]]) -> tuple[str, float, float]:
+    """The strongest character ("" for none) of a column of arcs' (start, end), with its share and best score."""
     votes: dict[str, list[tuple[str, float]]] = {}
     best: dict[str, float] = {}
-    for (first, last), arc, parts in zip(column, alike, tokens, strict=True):
-        part = parts[first] if last > first else ""
-        before = len("".join(parts[:first]))
+    for arc, first, last in column:
+        part = arc.text[first:last]
+        cast = votes.setdefault(part, [])
         for voter, start, end in arc.voters:
-            at = voter.chars[start + before : start + before + len(part)] if part else voter.chars[start:end]
-            score = max(LEAST_WEIGHT, _mean(at))
-            votes.setdefault(part, []).append((voter.engine, voter.weight * score))
-            best[part] = max(best.get(part, 0.0), score)
+            score = _mean(voter.chars[start + first : start + last] if part else voter.chars[start:end])
+            cast.append((voter.engine, voter.weight * max(LEAST_WEIGHT, score)))
+            if score >= best.get(part, 0.0):
+                best[part] = score
+    if len(votes) == 1:
+        return part, 1.0, best[part]
     mass = {part: _effective(cast) for part, cast in votes.items()}
     # Arcs come strongest first, so the first of equals is of the stronger word.
     part = max(mass, key=lambda p: (round(mass[p], 9), round(best[p], 9)))
