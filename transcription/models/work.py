@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Step(models.TextChoices):
+    SAMPLE = "sample", _("drawing the sample")
     UNPACK = "unpack", _("opening the file")
     PREPARE = "prepare", _("preparing")
     SEGMENT = "segment", _("finding lines")

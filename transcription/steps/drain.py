@@ -19,6 +19,7 @@ from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfM
 from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue
 from transcription.steps.bell import ring
+from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
 from transcription.steps.recognize import recognize
@@ -32,6 +33,7 @@ from transcription.steps.workers import held_engine_digests, report_worker
 logger = logging.getLogger(__name__)
 
 SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
+    Step.SAMPLE: draw_sample,
     Step.UNPACK: unpack,
     Step.PREPARE: prepare,
     Step.SEGMENT: segment,

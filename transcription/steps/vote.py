@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from transcription.htr import voting
+from transcription.htr.calibration import Calibration
+from transcription.htr.confidence import UNCALIBRATED, line_confidence
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
 from transcription.models import Line, Page, PageState, Reading, Run, Source, Step, Vote, Work
@@ -26,7 +29,8 @@ def vote(work: Work, token: uuid.UUID) -> None:
     for reading in Reading.objects.filter(run=run, line__in=lines).select_related("pass_version").order_by("pk"):
         version = reading.pass_version
         readings[reading.line_id].append(voting.PassReading(version.name, version.engine, reading.to_record()))
-    votes = [_row(run, line, work.stage, readings.get(line, [])) for line in lines]
+    calibration = calibration_of(run)
+    votes = [_row(run, line, work.stage, readings.get(line, []), calibration) for line in lines]
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
@@ -45,11 +49,25 @@ def _lines_of_stage(run: Run, stage: int) -> list[int]:
     return [line for line in places if line in reading.lines]
 
 
-def _row(run: Run, line: int, stage: int, readings: list[voting.PassReading]) -> Vote:
+def calibration_of(run: Run) -> Calibration:
+    """The bundle of the run's profile version; the conservative one where none was fitted."""
+    bundle = run.profile_version.calibration
+    return Calibration.from_json(json.dumps(bundle)) if bundle else UNCALIBRATED
+
+
+def _row(run: Run, line: int, stage: int, readings: list[voting.PassReading], calibration: Calibration) -> Vote:
     if not readings:
-        return Vote(run=run, line_id=line, stage=stage)
-    consensus = voting.vote(readings)
-    return Vote(run=run, line_id=line, stage=stage, text=clean(consensus.text), words=words_as_json(consensus))
+        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id)
+    consensus = voting.vote(readings, calibration=calibration)
+    return Vote(
+        run=run,
+        line_id=line,
+        stage=stage,
+        text=clean(consensus.text),
+        words=words_as_json(consensus),
+        confidence=line_confidence(consensus.words),
+        calibration=calibration.id,
+    )
 
 
 def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:

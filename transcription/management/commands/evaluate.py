@@ -1,0 +1,81 @@
+"""`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from transcription.engines.tesseract import Tesseract
+from transcription.errors import LonghandError
+from transcription.steps.profiles import DEFAULT_PROFILE, DEFAULT_SEGMENTER, DEFAULT_STAGES, registry
+from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
+
+
+class Command(BaseCommand):
+    help = "Character and word error rates, strict and normalised, per set with 95 % bootstrap intervals by document."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own attribute
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["lines", "pages"])
+        parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
+        reader = parser.add_mutually_exclusive_group()
+        reader.add_argument("--engine", help="one engine, plain images; tesseract is the baseline")
+        reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
+        parser.add_argument("--split", default="dev")
+        parser.add_argument("--limit", type=int, default=0, help="at most so many lines or pages a set")
+        parser.add_argument("--sets", help="comma-separated names (default: all)")
+        parser.add_argument("--json", action="store_true", help="print JSON (default: a table)")
+
+    def handle(self, *, what: str, path: Path, json: bool, **options: Any) -> None:
+        try:
+            report = self._evaluate(what, path, options)
+        except LonghandError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(_as_json(report) if json else _as_table(report))
+
+    def _evaluate(self, what: str, path: Path, options: dict[str, Any]) -> Report:
+        sets = options["sets"].split(",") if options["sets"] else None
+        split, limit = options["split"], options["limit"]
+        if options["engine"] == "tesseract":
+            tesseract = Tesseract()
+            if what == "pages":
+                return evaluate_pages(path, split, tesseract.read_page, limit=limit, sets=sets)
+            passes = [Pass("tesseract", "tesseract", tesseract)]
+        elif options["engine"]:
+            passes = recipes_of(options["engine"], registry().recognizer(options["engine"]), ["plain"])
+        else:
+            passes = _passes_of_profile(options["profile"] or DEFAULT_PROFILE)
+        if what == "lines":
+            return evaluate_lines(path, split, passes, limit=limit, sets=sets)
+        reader = page_reader(registry().segmenter(DEFAULT_SEGMENTER), passes)
+        return evaluate_pages(path, split, reader, limit=limit, sets=sets)
+
+
+def _passes_of_profile(name: str) -> list[Pass]:
+    if name != DEFAULT_PROFILE:
+        raise CommandError(f"No profile is called “{name}”; there is {DEFAULT_PROFILE}.")
+    return [
+        Pass(recipe.name, recipe.engine, registry().recognizer(recipe.engine), recipe.recipe)
+        for stage in DEFAULT_STAGES
+        for recipe in stage
+    ]
+
+
+def _as_json(report: Report) -> str:
+    return json.dumps(report, ensure_ascii=False, indent=2)
+
+
+def _as_table(report: Report) -> str:
+    rows = [f"{'set':<18}{'lines':>6}{'CER':>8}{'norm.':>8}{'95 %':>16}{'WER':>8}"]
+    for name, figures in report["sets"].items():
+        interval = f"{figures['cer_normalised_low']:.3f}-{figures['cer_normalised_high']:.3f}"
+        rows.append(
+            f"{name:<18}{figures['lines']:>6}{figures['cer_strict']:>8.3f}{figures['cer_normalised']:>8.3f}"
+            f"{interval:>16}{figures['wer_strict']:>8.3f}"
+        )
+    mean = report["mean"]
+    rows.append(f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}")
+    return "\n".join(rows)

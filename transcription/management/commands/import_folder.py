@@ -1,0 +1,87 @@
+"""`manage.py import_folder PATH --collection NAME [--wait]`: every file of a folder through the same door as uploads."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from transcription.errors import BadInput
+from transcription.models import Collection, Upload
+from transcription.steps.create import create_collection
+from transcription.steps.progress import collection_progress
+from transcription.steps.store import receive_file
+
+SKIPPED = {".xml", ".txt", ".tsv", ".csv", ".json", ".md"}  # what stands beside scans
+
+
+class Command(BaseCommand):
+    help = "Import all images and PDFs below PATH; each subfolder becomes a document. Prints JSON."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path)
+        parser.add_argument("--collection", required=True, help="title; made when there is none")
+        parser.add_argument("--owner", help="user name of the new collection's admin (default: the first superuser)")
+        parser.add_argument("--wait", action="store_true", help="until every page is read; workers must be running")
+        parser.add_argument("--seconds", type=float, default=86_400, help="longest wait")
+
+    def handle(self, *, path: Path, collection: str, owner: str | None, wait: bool, seconds: float, **_: Any) -> None:
+        if not path.is_dir():
+            raise CommandError(f"{path} is not a folder.")
+        target = self._collection(collection, owner)
+        upload = Upload.objects.create(collection=target)
+        report: dict[str, Any] = {"collection": target.pk, "stored": 0, "duplicates": [], "rejected": []}
+        for file in sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_beside(entry)):
+            self._receive(file, path, target, upload, report)
+        if wait:
+            self._wait(target, seconds)
+            progress = collection_progress(target)
+            report |= {"pages": progress.pages, "finished": progress.finished, "failures": progress.failures}
+        self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
+
+    def _collection(self, title: str, owner: str | None) -> Collection:
+        existing = Collection.objects.filter(title=title).first()
+        if existing is not None:
+            return existing
+        users = User.objects.filter(username=owner) if owner else User.objects.filter(is_superuser=True)
+        user = users.order_by("pk").first()
+        if owner and user is None:
+            raise CommandError(f"There is no user “{owner}”; make one with manage.py createsuperuser.")
+        return create_collection(title=title, owner=user)
+
+    def _receive(self, file: Path, root: Path, target: Collection, upload: Upload, report: dict[str, Any]) -> None:
+        folder = file.parent.relative_to(root)
+        title = str(folder) if folder.parts else root.name
+        try:
+            with file.open("rb") as stream:
+                received = receive_file(
+                    collection=target, upload=upload, name=file.name, stream=stream, document_title=title
+                )
+        except BadInput as error:
+            report["rejected"].append({"file": str(file), "code": error.code, "message": error.message})
+            return
+        if received.original is None:
+            report["duplicates"].append({"file": str(file), "same_as": str(received.duplicate_of)})
+        else:
+            report["stored"] += 1
+
+    def _wait(self, target: Collection, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        shown = -1
+        while time.monotonic() < ends:
+            progress = collection_progress(target)
+            if progress.idle:
+                return
+            if progress.finished != shown:
+                shown = progress.finished
+                self.stderr.write(f"{progress.finished} of {progress.pages} pages, {progress.failures} failed")
+            time.sleep(1.0)
+        raise CommandError(f"Not done after {seconds:.0f} s; the work goes on in the workers.")
+
+
+def _is_beside(file: Path) -> bool:
+    return file.suffix.lower() in SKIPPED or file.name.startswith(".")

@@ -1,0 +1,41 @@
+"""Say how sure we are of each line and of the page; send doubtful lines on to the next stage."""
+
+from __future__ import annotations
+
+import uuid
+
+from transcription.htr.confidence import page_confidence
+from transcription.models import PageState, Run, Step, Vote, Work
+from transcription.steps import flow
+from transcription.steps.queue import finishing
+
+
+def score(work: Work, token: uuid.UUID) -> None:
+    """Write the page's confidence: the expected share of right words over its lines, each by its latest vote."""
+    run = work.run
+    assert run is not None
+    votes = latest_votes(run)
+    stages = run.profile_version.stage_passes.order_by("-stage").values_list("stage", flat=True)
+    last_stage = stages[0] if stages else 0
+    with finishing(work, token) as page:
+        assert page is not None
+        page.confidence = page_confidence((vote.confidence or 0.0, len(vote.words)) for vote in votes.values())
+        page.state = PageState.SCORED
+        page.save(update_fields=["confidence", "state", "changed_at"])
+        doubtful = _doubtful(run, votes, work.stage)
+        if work.stage < last_stage and doubtful:
+            flow.begin_stage(page=page, run=run, stage=work.stage + 1, lines=doubtful, lane=work.lane)
+        else:
+            flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
+
+
+def latest_votes(run: Run) -> dict[int, Vote]:
+    """The vote of each line at the last stage that read it."""
+    return {vote.line_id: vote for vote in run.votes.order_by("stage")}
+
+
+def _doubtful(run: Run, votes: dict[int, Vote], stage: int) -> list[int]:
+    """Lines that the next stage must read, in a fixed order."""
+    thresholds = run.profile_version.thresholds
+    threshold = thresholds[stage] if stage < len(thresholds) else 0.0
+    return sorted(line for line, vote in votes.items() if (vote.confidence or 0.0) < threshold)

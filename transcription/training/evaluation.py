@@ -1,0 +1,189 @@
+"""How well a reader reads: error rates per set on lines or whole pages with ground truth."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from transcription.engines.base import Recognizer, Segmenter
+from transcription.errors import BadInput
+from transcription.formats.ground_truth import read_ground_truth
+from transcription.htr import voting
+from transcription.htr.crop import cut_line
+from transcription.htr.enhance import enhance
+from transcription.htr.evaluation import score_page
+from transcription.htr.metrics import LineScore, score_line, summarise
+from transcription.htr.records import Gray, Hints, LineImage, ReadingRecord
+from transcription.training.datasets import load_lines
+
+IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+GROUND_TRUTHS = (".xml", ".txt")
+# Editorial marks of the Library of Congress's volunteers, not text on the page (data README).
+_EDITORIAL = ("[deleted]", "[???]", "[?]", "[*", "*]")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """An enhancement recipe and the recogniser that reads what it makes."""
+
+    name: str
+    engine: str
+    recognizer: Recognizer
+    recipe: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class PageSample:
+    """A page image with its ground truth in reading order; ``document`` is what a bootstrap draws."""
+
+    set: str
+    document: str
+    language: str
+    image: Path
+    lines: tuple[str, ...]
+
+
+def read_lines(crops: Sequence[Gray], passes: Sequence[Pass], language: str) -> list[str]:
+    """The voted text of each line image; with one pass, that pass's text. A line nobody could read is empty."""
+    readings: list[list[voting.PassReading]] = [[] for _ in crops]
+    for each in passes:
+        images = (LineImage(key, enhance(crop, each.recipe)) for key, crop in enumerate(crops))
+        for result in each.recognizer.recognize(images, Hints(language=language)):
+            if isinstance(result, ReadingRecord):
+                readings[result.key].append(voting.PassReading(each.name, each.engine, result))
+    return [_text(found) for found in readings]
+
+
+def _text(found: list[voting.PassReading]) -> str:
+    if not found:
+        return ""
+    return found[0].reading.text if len(found) == 1 else voting.vote(found).text
+
+
+def evaluate_lines(folder: Path, split: str, passes: Sequence[Pass], *, limit: int, sets: list[str] | None) -> Report:
+    """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set."""
+    scores: dict[str, list[LineScore]] = defaultdict(list)
+    for name, batch in _line_batches(folder, split, limit, sets):
+        language = name.partition("_")[0]
+        texts = read_lines([pixels for _, pixels, _ in batch], passes, language)
+        scores[name] += [
+            score_line(document, reference, text) for (document, _, reference), text in zip(batch, texts, strict=True)
+        ]
+    return report(scores)
+
+
+def _line_batches(
+    folder: Path, split: str, limit: int, sets: list[str] | None
+) -> Iterator[tuple[str, list[tuple[str, Gray, str]]]]:
+    if not any(folder.glob("*.tsv")):
+        lines = [(page.document, _gray(page.image), " ".join(page.lines)) for page in _loose_pages(folder)]
+        if not lines:
+            raise BadInput(f"{folder} holds neither <set>.tsv nor images beside .txt, ALTO or PAGE files.")
+        yield folder.name, lines[: limit or None]
+        return
+    batch: list[tuple[str, Gray, str]] = []
+    current = ""
+    for sample in load_lines(folder, split, sets=sets, limit=limit):
+        if batch and (sample.set != current or len(batch) >= 256):
+            yield current, batch
+            batch = []
+        current = sample.set
+        batch.append((sample.page, sample.pixels, sample.text))
+    if batch:
+        yield current, batch
+
+
+def evaluate_pages(
+    folder: Path, split: str, read: Callable[[Gray, str], list[str]], *, limit: int, sets: list[str] | None
+) -> Report:
+    """Score whole pages, found lines and all; ``read`` gives a page's lines in reading order for (image, language)."""
+    scores: dict[str, list[LineScore]] = defaultdict(list)
+    for page in load_pages(folder, split, limit=limit, sets=sets):
+        scores[page.set].append(score_page(page.document, page.lines, read(_gray(page.image), page.language)))
+    return report(scores)
+
+
+def page_reader(segmenter: Segmenter, passes: Sequence[Pass]) -> Callable[[Gray, str], list[str]]:
+    """Reads a page as the product does: find lines, cut, read in every pass, vote."""
+
+    def read(image: Gray, language: str) -> list[str]:
+        crops = [cut_line(image, geometry) for geometry in segmenter.segment(image).lines]
+        return [text for text in read_lines(crops, passes, language) if text]
+
+    return read
+
+
+Report = dict[str, Any]
+
+
+def report(scores: dict[str, list[LineScore]]) -> Report:
+    """``{"sets": {name: figures}, "mean": figures}``; the mean is over sets, each counting once."""
+    sets = {name: summarise(found) for name, found in sorted(scores.items())}
+    keys = ("cer_strict", "cer_normalised", "wer_strict", "wer_normalised")
+    mean = {key: sum(figures[key] for figures in sets.values()) / max(1, len(sets)) for key in keys}
+    return {"sets": sets, "mean": mean}
+
+
+def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) -> Iterator[PageSample]:
+    """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), else images beside ground truth."""
+    table = folder / "pages.tsv"
+    if not table.exists():
+        found = 0
+        for page in _loose_pages(folder):
+            found += 1
+            if not limit or found <= limit:
+                yield page
+        if not found:
+            raise BadInput(f"{folder} holds neither pages.tsv nor images beside .txt, ALTO or PAGE files.")
+        return
+    counts: dict[str, int] = defaultdict(int)
+    with table.open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows, delimiter="\t"):
+            name = row["set"]
+            if row["split"] != split or (sets is not None and name not in sets) or (limit and counts[name] >= limit):
+                continue
+            counts[name] += 1
+            lines = _reference(folder / row["ground_truth"])
+            yield PageSample(name, _document_of(row["image"]), row["language"], folder / row["image"], lines)
+
+
+def _document_of(image: str) -> str:
+    """Pages of one letter are one document: the name without its page number."""
+    return Path(image).stem.rsplit("-", 1)[0].rsplit("_", 1)[0]
+
+
+def _loose_pages(folder: Path) -> Iterator[PageSample]:
+    for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES):
+        truth = next((t for suffix in GROUND_TRUTHS if (t := image.with_suffix(suffix)).exists()), None)
+        if truth is not None:
+            yield PageSample(folder.name, image.stem, "", image, _reference(truth))
+
+
+def _reference(path: Path) -> tuple[str, ...]:
+    lines = (line.text for line in read_ground_truth(path).lines)
+    return tuple(text for text in map(_without_editorial, lines) if text)
+
+
+def _without_editorial(text: str) -> str:
+    for mark in _EDITORIAL:
+        text = text.replace(mark, "")
+    return text.strip()
+
+
+def _gray(path: Path) -> Gray:
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise BadInput(f"{path} is not an image that can be read.")
+    return image.astype(np.uint8)
+
+
+def recipes_of(engine: str, recognizer: Recognizer, recipes: Iterable[str]) -> list[Pass]:
+    """One pass of ``engine`` per enhancement recipe."""
+    return [Pass(f"{recipe}+{engine}", engine, recognizer, recipe) for recipe in recipes]
