@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from transcription.engines.segmenters import page_ink
 from transcription.engines.segmenters.outlines import Outline, OutlineOptions, outlines
+from transcription.engines.segmenters.page_ink import Mask
+from transcription.engines.segmenters.plausibility import measure, plausibility
 from transcription.engines.segmenters.ridges import RidgeOptions, find_ridges
 from transcription.htr.geometry import area, clip_to_page, simplify
 from transcription.htr.reading_order import reading_order
@@ -31,8 +33,8 @@ class ClassicalOptions:
     """How pages are reduced and what counts as a line."""
 
     long_side: int = 1200  # pixels of the working image
-    sensitivity: float = 0.5  # 0 to 1: how faint ink may be
-    least_ink: float = 0.04  # inked share of a line's core
+    sensitivity: float = 0.65  # 0 to 1: how faint ink may be
+    plausible: float = 0.5  # 0 to 1: how much a candidate must look like writing
     ridges: RidgeOptions = field(default_factory=RidgeOptions)
     outlines: OutlineOptions = field(default_factory=OutlineOptions)
 
@@ -71,22 +73,34 @@ class ClassicalSegmenter:
 
     def _outlines(self, small: Gray) -> tuple[list[Outline], NDArray[np.float64]]:
         """Lines in the levelled working image, and the (2, 3) transform that levelled it."""
-        page = page_ink.page_area(small)
-        ink = page_ink.binarize(small, page, sensitivity=self.options.sensitivity)
-        ink, rules = page_ink.without_rules(ink)
-        ink = page_ink.without_specks_and_blots(ink)
-        centre = (small.shape[1] / 2, small.shape[0] / 2)
-        degrees = page_ink.skew(ink)
-        level = np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
-        if degrees:
-            ink = (cv2.warpAffine(ink * 255, level, ink.shape[::-1], flags=cv2.INTER_LINEAR) > 127).astype(np.uint8)
-            rules = cv2.warpAffine(rules, level, ink.shape[::-1], flags=cv2.INTER_NEAREST).astype(np.uint8)
+        gray, ink, rules, page, level = self._levelled(small)
         if not 1e-4 < float(ink.mean()) < 0.45:
             return [], level
         spacing = page_ink.line_spacing(ink)
         tracks = find_ridges(ink, rules, spacing, self.options.ridges)
-        found = outlines(ink, tracks, spacing, self.options.outlines)
-        return [outline for outline in found if outline.ink >= self.options.least_ink], level
+        for _ in range(2):  # the second time without what is no writing, so that polygons keep no distance to it
+            found = outlines(ink, tracks, spacing, self.options.outlines)
+            likely = plausibility(measure(found, gray, ink, page, spacing)) >= self.options.plausible
+            tracks = [track for track, keep in zip(tracks, likely, strict=True) if keep]
+            if likely.all() or not tracks:
+                break
+        return [outline for outline, keep in zip(found, likely, strict=True) if keep], level
+
+    def _levelled(self, small: Gray) -> tuple[Gray, Mask, Mask, Mask, NDArray[np.float64]]:
+        """Grey, ink, upright rules and sheet, turned so that lines are level, and the transform that did it."""
+        page = page_ink.page_area(small)
+        ink = page_ink.binarize(small, page, sensitivity=self.options.sensitivity)
+        ink, rules = page_ink.without_rules(ink)
+        ink = page_ink.without_specks_and_blots(ink)
+        degrees = page_ink.skew(ink)
+        centre, size = (small.shape[1] / 2, small.shape[0] / 2), small.shape[::-1]
+        level = np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
+        if degrees:
+            small = cv2.warpAffine(small, level, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+            ink = (cv2.warpAffine(ink * 255, level, size) > 127).astype(np.uint8)
+            rules = cv2.warpAffine(rules, level, size, flags=cv2.INTER_NEAREST).astype(np.uint8)
+            page = cv2.warpAffine(page, level, size, flags=cv2.INTER_NEAREST).astype(np.uint8)
+        return small, ink, rules, page, level
 
 
 def _nothing(width: int, height: int, note: str) -> LayoutRecord:

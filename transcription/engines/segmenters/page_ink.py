@@ -13,7 +13,7 @@ from transcription.htr.records import Gray
 
 Mask = NDArray[np.uint8]  # (H, W) of 0 and 1
 
-_LEAST_CONTRAST = 6.0  # standard deviation in a window, of 255: below, it is paper's texture whatever the page
+_LEAST_CONTRAST = 5  # standard deviation in a window, of 255: below, it is paper's texture whatever the page
 _SHORTEST_RULE = 1 / 14  # of the long side: horizontal strokes of writing are shorter
 _SHORTEST_UPRIGHT_RULE = 1 / 16  # of the long side
 
@@ -41,7 +41,7 @@ def page_area(gray: Gray) -> Mask:
 
 
 def binarize(gray: Gray, page: Mask, *, sensitivity: float) -> Mask:
-    """Ink by Wolf and Jolion's threshold (2004) on the background-divided page; a larger sensitivity finds fainter ink."""
+    """Ink where the background-divided page is darker than its surroundings, and these vary more than bare paper does."""
     size = max(9, (max(gray.shape) // 60) | 1)
     quarter = cv2.resize(gray, (max(1, gray.shape[1] // 4), max(1, gray.shape[0] // 4)), interpolation=cv2.INTER_AREA)
     grown = cv2.dilate(quarter, np.ones((max(3, size // 4) | 1,) * 2, np.uint8))
@@ -51,12 +51,19 @@ def binarize(gray: Gray, page: Mask, *, sensitivity: float) -> Mask:
     window = (2 * size + 1, 2 * size + 1)
     mean = cv2.blur(even, window)
     deviation = cv2.sqrt(cv2.max(cv2.blur(even * even, window) - mean * mean, 0))
-    strongest = max(float(np.percentile(deviation[::4, ::4], 97)), _LEAST_CONTRAST)
-    darkest = float(np.percentile(even[::4, ::4], 0.5))
-    threshold = mean - (1 - sensitivity) * (1 - cv2.min(deviation / strongest, 1.0)) * (mean - darkest)
-    threshold = cv2.min(threshold, mean - 0.8 * deviation)
-    ink = (even < threshold) & (deviation > _LEAST_CONTRAST / 2) & (page > 0)
+    inner = cv2.erode(page, np.ones(window, np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    gate = cv2.max(_prevailing(deviation * inner) * (1 - sensitivity), _LEAST_CONTRAST)
+    ink = (even < mean - 0.8 * deviation) & (deviation > gate) & (page > 0)
     return ink.astype(np.uint8)
+
+
+def _prevailing(deviation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The contrast of the writing round about: beside it, writing that shines through from the back is no ink."""
+    height, width = deviation.shape
+    coarse = cv2.resize(deviation, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
+    reach = max(1, max(coarse.shape) // 12)
+    grown = cv2.blur(cv2.dilate(coarse, np.ones((2 * reach + 1,) * 2, np.uint8)), (2 * reach + 1,) * 2)
+    return cv2.resize(grown, (width, height)).astype(np.float32)
 
 
 def without_rules(ink: Mask) -> tuple[Mask, Mask]:
