@@ -39,7 +39,7 @@ _WINNIE = Hand(_REENIE, 66, slant=0.05, nib=2, unrest=1.2, ink=_BLUE_BLACK, dens
 _JEANNE = Hand(_CEDAR, 44, slant=0.10, nib=1, unrest=1.1, ink=_VIOLET, density=0.9)
 _FARMER = Hand(_REENIE, 68, slant=0.12, nib=2, unrest=1.25, ink=_BLACK, density=0.9, run_dry=0.45)
 _PERRIN = Hand(_CEDAR, 56, slant=0.08, nib=2, unrest=1.0, ink=_BLACK, density=0.88)
-_SMITH = Hand(_CEDAR, 47, slant=0.0, nib=2, unrest=1.6, ink=_BLACK, density=0.92, run_dry=0.5)
+_SMITH = Hand(_CEDAR, 40, slant=0.0, nib=2, unrest=1.3, ink=_BLACK, density=0.92, run_dry=0.4)
 _AUNT = Hand(_AURORE, 44, slant=0.06, nib=1, unrest=0.9, ink=_IRON_GALL, density=0.9)
 
 _LAID = Paper((226, 212, 180), laid=True, age=1.3, foxing=45, folds=(0.34, 0.67), show_through=0.09)
@@ -80,7 +80,8 @@ def _pages(text: str, layout: str, hand: Hand, paper: Paper, sections: int = 1, 
 
 def _files() -> Iterator[_File]:
     """Every file with readable pages, in the order of upload."""
-    small, card = {"pitch": 46, "margin": 80}, {"size": (1440, 920), "margin": 60}
+    small: dict[str, Any] = {"pitch": 46, "margin": 80}
+    card: dict[str, Any] = {"size": (1440, 920), "margin": 60}
     singles = (
         (
             _pages("letter_1794", "letter", _RECTOR, _LAID, 2, pitch=76),
@@ -97,7 +98,7 @@ def _files() -> Iterator[_File]:
         ),
         (
             _pages("lettre_1871", "letter", _MOTHER, _WATERED, pitch=74),
-            "Hard: water has stained the sheet and the ink.",
+            "Hard: brown stains run through most of its lines.",
         ),
         (_pages("letter_1888", "letter", _TEACHER, _THIN, **small), "Hard: very small writing on thin paper."),
         (_pages("burials_1812", "table", _CLERK, _LEDGER, 2, pitch=98), "A ruled register of burials."),

@@ -113,8 +113,9 @@ def table(desk: Desk, body: Sequence[str]) -> None:
             scribe.underline(x, desk.write(line[2:], x, y), y)
     top = y + spec.pitch * 0.55
     foot = top + spec.pitch * (len(rows) + 0.12)
-    for row in range(len(rows) + 1):
-        desk.rule(left, top + row * spec.pitch, right, top + row * spec.pitch, strength=255 if row < 2 else 140)
+    for number in range(len(rows) + 1):
+        at = top + number * spec.pitch
+        desk.rule(left, at, right, at, strength=255 if number < 2 else 140)
     desk.rule(left, top + spec.pitch + 5, right, top + spec.pitch + 5)
     for edge in edges:
         desk.rule(edge, top, edge, foot)

@@ -14,7 +14,7 @@ def smooth_noise(rng: np.random.Generator, size: tuple[int, int], grain: float) 
     width, height = size
     coarse = rng.standard_normal((int(height / grain) + 3, int(width / grain) + 3), dtype=np.float32)
     shift = rng.random(2)  # so that the grid's knots do not lie on the image's corner
-    scale = np.float32([[1 / grain, 0, shift[0]], [0, 1 / grain, shift[1]]])  # type: ignore[arg-type]
+    scale = np.array([[1 / grain, 0, shift[0]], [0, 1 / grain, shift[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     field = cv2.warpAffine(coarse, scale, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(field, dtype=np.float32)

@@ -33,7 +33,6 @@ class Paper:
 
 def blank(paper: Paper, size: tuple[int, int], rng: np.random.Generator) -> Color:
     """An unwritten leaf of ``size`` (width, height)."""
-    width, height = size
     light = 1 + 0.010 * smooth_noise(rng, size, 2.0) + 0.012 * smooth_noise(rng, size, 14)
     light += 0.012 * paper.age * smooth_noise(rng, size, 120)
     light += 0.6 * _fibers(paper.fibers, size, rng)
@@ -127,15 +126,15 @@ def scan(
     height, width = page.shape[:2]
     size = (width + 2 * margin, height + 2 * margin)
     angle = rng.uniform(-skew, skew)
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    turn = np.array(cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0), dtype=np.float64)
     turn[:, 2] += margin + rng.normal(0, 3, 2)
     ragged = np.zeros((height, width), np.float32)
     ragged[2:-2, 2:-2] = 1
-    ragged = np.clip(cv2.GaussianBlur(ragged, (0, 0), 2.5) + 0.10 * smooth_noise(rng, (width, height), 5), 0, 1)
+    ragged = np.clip(cv2.GaussianBlur(ragged, (0, 0), 2.5) + 0.07 * smooth_noise(rng, (width, height), 17), 0, 1)
     leaf = cv2.warpAffine(page, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     present = np.clip((cv2.warpAffine(ragged, turn, size) - 0.5) * 5 + 0.5, 0, 1)
     shadow = cv2.resize(cv2.GaussianBlur(cv2.resize(present, None, fx=0.125, fy=0.125), (0, 0), 2.2), size)
-    background = (bed / 255) * (1 + 0.05 * smooth_noise(rng, size, 3)) * (1 - 0.5 * shadow)
+    background = (bed / 255) * (1 + 0.025 * smooth_noise(rng, size, 3)) * (1 - 0.5 * shadow)
     mixed = leaf * present[:, :, None] + background[:, :, None] * (1 - present[:, :, None])
     mixed *= _lamp(size, rng)[:, :, None]
     if gray:
@@ -159,6 +158,6 @@ def _microfilm(page: Color, rng: np.random.Generator) -> Color:
     level = np.clip((level - 0.18) * 1.28, 0, 1)
     for _ in range(5):
         x, top = int(rng.integers(width)), int(rng.integers(height // 2))
-        level[top : top + int(rng.integers(200, height)), x : x + 1] += rng.choice([-0.10, 0.16])
+        level[top : top + int(rng.integers(200, height)), x : x + 1] += float(rng.choice([-0.10, 0.16]))
     grain = 0.02 * rng.standard_normal((height, width), dtype=np.float32)
     return np.repeat((level + grain)[:, :, None], 3, axis=2)
