@@ -23,8 +23,7 @@ def plain(image: Gray) -> Gray:
 
 def clahe(image: Gray, *, clip_limit: float = 2.0, tiles: int = 8) -> Gray:
     """Contrast-limited adaptive histogram equalisation. Zuiderveld, Graphics Gems IV, 1994."""
-    equalised: Gray = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles)).apply(image)
-    return equalised
+    return cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles)).apply(image).astype(np.uint8, copy=False)
 
 
 def adaptive(image: Gray, *, window: float = 0.6, offset: int = 12, denoise: float = 7.0) -> Gray:
@@ -35,15 +34,14 @@ def adaptive(image: Gray, *, window: float = 0.6, offset: int = 12, denoise: flo
     size = max(15, int(min(image.shape[0], 120) * window) | 1)
     quiet = cv2.fastNlMeansDenoising(image, None, h=denoise, templateWindowSize=5, searchWindowSize=11)
     binary = cv2.adaptiveThreshold(quiet, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, size, offset)
-    softened: Gray = cv2.GaussianBlur(binary, (3, 3), 0)
-    return softened
+    return cv2.GaussianBlur(binary, (3, 3), 0).astype(np.uint8, copy=False)
 
 
 def background(image: Gray, *, scale: float = 1.0) -> Gray:
     """Divide by the paper: a large median of the lightest pixels nearby, so that stains and shadows go."""
     size = max(3, int(25 * scale) | 1)
     paper = cv2.medianBlur(cv2.dilate(image, np.ones((size, size), np.uint8)), min(size, 255))
-    return cv2.divide(image, cv2.max(paper, 1), scale=245).astype(np.uint8)
+    return cv2.divide(image, np.maximum(paper, 1), scale=245).astype(np.uint8)
 
 
 RECIPES: Mapping[str, Recipe] = {"plain": plain, "clahe": clahe, "adaptive": adaptive, "background": background}
