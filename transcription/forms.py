@@ -1,0 +1,82 @@
+"""Forms of the browser. They check what a person typed; steps write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+
+from transcription.models import Collection, Export, Membership, Role
+
+
+class AccessibleForm(forms.BaseForm):
+    """Ties each field to its error and help texts, so that screen readers say them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            described = [f"{name}-help"] if field.help_text else []
+            if self.is_bound and name in self.errors:
+                field.widget.attrs["aria-invalid"] = "true"
+                described.append(f"{name}-error")
+            if described:
+                field.widget.attrs["aria-describedby"] = " ".join(described)
+
+
+class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
+    """What a catalogue knows about a collection, and what its reviewers should know."""
+
+    class Meta:
+        model = Collection
+        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold"]
+        widgets = {
+            "guidelines": forms.Textarea(attrs={"rows": 6}),
+            "threshold": forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
+        }
+
+    def clean_title(self) -> str:
+        title = " ".join(str(self.cleaned_data["title"]).split())
+        if not title:
+            raise forms.ValidationError(_("Give the collection a title."))
+        return title
+
+
+class MemberForm(AccessibleForm, forms.Form):
+    """A user by name and their role in one collection."""
+
+    username = forms.CharField(label=_("user name"), max_length=150)
+    role = forms.ChoiceField(label=_("role"), choices=Role.choices)
+
+    def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
+        self.collection = collection
+        super().__init__(*args, **kwargs)
+
+    def clean_username(self) -> User:
+        name = self.cleaned_data["username"].strip()
+        try:
+            return User.objects.get(username=name, is_active=True)
+        except User.DoesNotExist:
+            raise forms.ValidationError(
+                _("There is no user “%(name)s”. Ask your administrator to create the account first."),
+                params={"name": name},
+            ) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        user, role = cleaned.get("username"), cleaned.get("role")
+        if user and role != Role.ADMIN and is_last_admin(self.collection, user):
+            raise forms.ValidationError(_("A collection needs an admin. Make somebody else admin first."))
+        return cleaned
+
+
+class ExportForm(AccessibleForm, forms.Form):
+    format = forms.ChoiceField(label=_("format"), choices=Export.Format.choices)
+    scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)
+
+
+def is_last_admin(collection: Collection, user: User) -> bool:
+    """Whether ``collection`` would be left without an admin if ``user`` were not one."""
+    admins = Membership.objects.filter(collection=collection, role=Role.ADMIN)
+    return admins.filter(user=user).exists() and not admins.exclude(user=user).exists()

@@ -1,0 +1,81 @@
+"""Paging by key: a page of rows starts after a row, not after a count, so that deep pages cost what the first does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[M]):
+    """Rows of one page in order, and the keys of its neighbors; an empty key: there is none."""
+
+    rows: list[M]
+    before: str
+    after: str
+
+
+def paged(rows: QuerySet[M], *, order: Sequence[str], size: int, after: str = "", before: str = "") -> Slice[M]:
+    """The ``size`` rows after (or before) a key in ``order``, whose fields must not be null and end in a unique one.
+
+    Field names may carry "-" for falling order. A key that cannot be read gives the first page: links outlive changes.
+    """
+    backward = bool(before) and not after
+    key = _decode(after or before, len(order))
+    if key is None:
+        backward = False
+    direction = [_flip(field) for field in order] if backward else list(order)
+    found = rows.order_by(*direction)
+    if key is not None:
+        try:
+            found = found.filter(_beyond(direction, key))
+        except (ValueError, TypeError, ValidationError):
+            key, backward, found = None, False, rows.order_by(*order)
+    window = list(found[: size + 1])
+    more, window = len(window) > size, window[:size]
+    if backward:
+        window.reverse()
+    has_before, has_after = (more, True) if backward else (key is not None, more)
+    return Slice(
+        rows=window,
+        before=_encode(window[0], order) if window and has_before else "",
+        after=_encode(window[-1], order) if window and has_after else "",
+    )
+
+
+def _beyond(order: Sequence[str], key: Sequence[Any]) -> Q:
+    """(a > x) or (a = x and b > y) or …, each comparison in its field's direction."""
+    condition = Q()
+    equal = Q()
+    for field, value in zip(order, key, strict=True):
+        name, falling = field.removeprefix("-"), field.startswith("-")
+        condition |= equal & Q(**{f"{name}__{'lt' if falling else 'gt'}": value})
+        equal &= Q(**{name: value})
+    return condition
+
+
+def _flip(field: str) -> str:
+    return field[1:] if field.startswith("-") else f"-{field}"
+
+
+def _encode(row: Model, order: Sequence[str]) -> str:
+    values = [getattr(row, field.removeprefix("-")) for field in order]
+    return base64.urlsafe_b64encode(json.dumps(values, default=str).encode()).decode().rstrip("=")
+
+
+def _decode(key: str, fields: int) -> list[Any] | None:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+    scalars = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
+    return values if scalars and len(values) == fields else None

@@ -1,0 +1,107 @@
+"""A collection's settings: what it is, who works on it, whether machines may go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from transcription.forms import CollectionForm, MemberForm, is_last_admin
+from transcription.models import Collection, Membership, Role, WorkState
+from transcription.steps import control
+from transcription.views.access import SignedInRequest, collection_or_404, signed_in
+
+
+def _screen(
+    request: SignedInRequest,
+    collection: Collection,
+    *,
+    form: CollectionForm | None = None,
+    member_form: MemberForm | None = None,
+) -> HttpResponse:
+    wrong = bool((form and form.errors) or (member_form and member_form.errors))
+    # A form that failed has already changed its instance: the rest of the screen shows what is stored.
+    stored = Collection.objects.get(pk=collection.pk)
+    context: dict[str, Any] = {
+        "section": "collections",
+        "collection": stored,
+        "form": form or CollectionForm(instance=stored),
+        "member_form": member_form or MemberForm(collection=stored, initial={"role": Role.REVIEWER}),
+        "members": stored.memberships.select_related("user").order_by("user__username"),
+        "roles": Role.choices,
+        "open_work": stored.work.filter(state__in=[WorkState.QUEUED, WorkState.RUNNING]).count(),
+        "page_count": stored.pages.count(),
+    }
+    return render(request, "transcription/collection_settings.html", context, status=422 if wrong else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def collection_settings(request: SignedInRequest, pk: int) -> HttpResponse:
+    collection = collection_or_404(request, pk, Role.ADMIN)
+    if request.method != "POST":
+        return _screen(request, collection)
+    form = CollectionForm(request.POST, instance=collection)
+    if not form.is_valid():
+        return _screen(request, collection, form=form)
+    # Only these columns: workers write served_at of the same row meanwhile.
+    form.instance.save(update_fields=list(form.cleaned_data))
+    messages.success(request, _("Saved."))
+    return redirect("transcription:collection_settings", collection.pk)
+
+
+@require_POST
+@signed_in
+def member_save(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Add a member, or change the role of one."""
+    collection = collection_or_404(request, pk, Role.ADMIN)
+    form = MemberForm(request.POST, collection=collection)
+    if not form.is_valid():
+        return _screen(request, collection, member_form=form)
+    user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
+    Membership.objects.update_or_create(user=user, collection=collection, defaults={"role": role})
+    messages.success(request, _("%(name)s is now %(role)s.") % {"name": user.get_username(), "role": role.label})
+    return redirect("transcription:collection_settings", collection.pk)
+
+
+@require_POST
+@signed_in
+def member_remove(request: SignedInRequest, pk: int, member: int) -> HttpResponse:
+    collection = collection_or_404(request, pk, Role.ADMIN)
+    membership = get_object_or_404(Membership.objects.select_related("user"), pk=member, collection=collection)
+    if is_last_admin(collection, membership.user):
+        messages.error(request, _("A collection needs an admin. Make somebody else admin first."))
+    else:
+        membership.delete()
+        messages.success(
+            request, _("%(name)s no longer sees this collection.") % {"name": membership.user.get_username()}
+        )
+    return redirect("transcription:collection_settings", collection.pk)
+
+
+@require_POST
+@signed_in
+def collection_control(request: SignedInRequest, pk: int, action: str) -> HttpResponse:
+    """Pause, resume, cancel or re-run the work of a collection."""
+    collection = collection_or_404(request, pk, Role.ADMIN)
+    if action == "pause":
+        control.pause(collection)
+        messages.success(request, _("Paused. What is being read right now is finished; nothing is lost."))
+    elif action == "resume":
+        control.resume(collection)
+        messages.success(request, _("Going on."))
+    elif action == "cancel":
+        control.cancel(collection)
+        messages.success(request, _("Cancelled. Pages keep what was read so far."))
+    elif action == "rerun":
+        count = control.rerun(collection)
+        said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
+        messages.success(request, said % {"count": count})
+    else:
+        raise Http404
+    return redirect("transcription:collection", collection.pk)
