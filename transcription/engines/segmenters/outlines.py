@@ -18,9 +18,10 @@ Floats = NDArray[np.float32]
 class OutlineOptions:
     """In line spacings, measured from the baseline; chosen to match polygons that people drew and corrected."""
 
-    ascent: float = 0.95  # most a polygon rises
-    core: float = 0.36  # least it rises
-    descent: float = 0.48  # most it falls
+    ascent: float = 0.88  # most a polygon rises
+    rise: float = 0.5  # least it rises, where the line above leaves room
+    core: float = 0.36  # no seam comes nearer than this from above
+    descent: float = 0.43  # most it falls
     sink: float = 0.12  # least it falls
     pad: float = 0.08  # paper left around ink
 
@@ -152,7 +153,7 @@ def _edges(
     up_strip, down_strip = strip[:, : -top + 1][:, ::-1], strip[:, -top:]  # row k lies k pixels from the baseline
     seam_up = _seams(up_strip, options.core * own, most_up)
     seam_down = _seams(down_strip, options.sink * own, most_down)
-    rise = _inked_height(up_strip, seam_up, present, options.core * own, options.pad * own)
+    rise = _inked_height(up_strip, seam_up, present, options.rise * own, options.pad * own)
     fall = _inked_height(down_strip, seam_down, present, options.sink * own, options.pad * own)
     return np.minimum(rise, most_up + 1), np.minimum(fall, most_down + 1)
 
@@ -192,7 +193,7 @@ def _inked_height(
     own = (strip > 0.2) & (row <= seam[:, None, :]) & present[:, None, :]
     reach = np.where(own, row, 0).max(axis=1).astype(np.float32) + pad
     reach = np.maximum(reach, least)
-    width = 2 * max(1, round(float(np.median(least)) / STEP)) + 1
+    width = 2 * max(1, round(float(np.median(pad)) * 5 / STEP)) + 1
     farthest = cv2.dilate(reach, np.ones((1, width), np.uint8))
     smooth: Floats = cv2.blur(farthest, (width, 1)).astype(np.float32)
     return smooth
@@ -206,7 +207,7 @@ def _outline(
     rows = base[columns].astype(np.float64)
     band = rows[None, :] - np.arange(round(0.35 * scale))[:, None]
     core = thin[np.clip(band, 0, thin.shape[0] - 1).astype(int), columns]
-    side = 0.08 * scale + STEP / 2
+    side = 0.02 * scale + STEP / 2
     wide = np.concatenate([[xs[0] - side], xs, [xs[-1] + side]])
     upper = np.pad(rows - rise[columns], 1, "edge")
     lower = np.pad(rows + fall[columns], 1, "edge")

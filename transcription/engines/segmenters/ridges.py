@@ -22,7 +22,7 @@ class RidgeOptions:
     across: float = 0.16  # and across it
     threshold: float = 0.3  # of the page's usual ridge
     jump: float = 0.22  # most a ridge may move between two columns
-    gap: float = 1.8  # widest gap within a line
+    gap: float = 1.4  # widest gap within a line
     shortest: float = 0.7
 
 
