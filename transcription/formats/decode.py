@@ -63,7 +63,10 @@ class Extracted:
 
 
 def probe(path: Path, name: str, limits: Limits = _DEFAULT_LIMITS) -> FileInfo:
-    """Return what a file holds, from its headers. ``name`` is what people know it by. Raises BadInput."""
+    """Return what a file holds, from its headers. ``name`` is what people know it by.
+
+    Raises BadInput, or ServiceUnavailable where the file cannot be opened or the decoder does not start.
+    """
     (found,) = probe_many([(path, name)], limits)
     if isinstance(found, BadInput):
         raise found
@@ -98,7 +101,7 @@ def extract(
     """Decode every pixel of one frame and store it upright: a pyramid TIFF and a JPEG thumbnail.
 
     Both appear under their names only when they are complete and on disk; what stood there is replaced.
-    Raises BadInput, or ServiceUnavailable where the disk does not take them.
+    Raises BadInput, or ServiceUnavailable where the disk does not give the file or take the results.
     """
     kind = accepted_kind(path, name)
     with _unfinished(pyramid) as unfinished_pyramid, _unfinished(thumbnail) as unfinished_thumbnail:
@@ -122,8 +125,11 @@ def extract(
 
 def accepted_kind(path: Path, name: str) -> Kind:
     """The kind of a file by its first bytes. Raises BadInput for an empty file and for kinds that are not read."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise ServiceUnavailable(f"The stored file of “{safe_name(name)}” cannot be opened: {error}.") from error
     if not head:
         raise _refusal(name, {"code": "empty", "reason": "is empty (0 bytes). Upload it again"})
     kind = sniff(head)

@@ -56,6 +56,8 @@ def frames(path: Path, kind: Kind, limits: Limits) -> list[tuple[int, int, int]]
     Copies that a TIFF keeps at lower resolution are left out; of animations and multi-picture JPEGs only the first
     picture counts.
     """
+    if (rare := _rare_sizes(path, kind, limits)) is not None:
+        return [(index, width, height) for index, (width, height) in enumerate(rare)]
     with _open(path, kind) as image:
         if kind is not Kind.TIFF:
             check_size(*image.size, limits)
@@ -79,6 +81,8 @@ def frames(path: Path, kind: Kind, limits: Limits) -> list[tuple[int, int, int]]
 
 def load(path: Path, kind: Kind, frame: int, limits: Limits) -> Decoded:
     """Decode every pixel of one frame and bring it to upright 8-bit grey or sRGB."""
+    if (rare := _rare_sizes(path, kind, limits)) is not None:
+        return _load_rare(path, frame, rare)
     with _open(path, kind) as image:
         if kind is Kind.TIFF or frame:
             try:
@@ -116,6 +120,36 @@ def load(path: Path, kind: Kind, frame: int, limits: Limits) -> Decoded:
             "scale": 1.0,
         }
         return Decoded(_to_vips(upright, inverted), transform)
+
+
+def _rare_sizes(path: Path, kind: Kind, limits: Limits) -> list[tuple[int, int]] | None:
+    """Sizes of the frames of a TIFF that Pillow cannot open, None for all other files."""
+    if kind is not Kind.TIFF:
+        return None
+    try:
+        _open(path, kind).close()
+    except UnidentifiedImageError:
+        pass
+    else:
+        return None
+    from transcription.formats import rare_tiff
+
+    sizes = rare_tiff.sizes(path, limits.max_frames)
+    if len(sizes) > limits.max_frames:
+        raise too_many_frames(limits, more=True)
+    for width, height in sizes:
+        check_size(width, height, limits)
+    return sizes
+
+
+def _load_rare(path: Path, frame: int, sizes: list[tuple[int, int]]) -> Decoded:
+    from transcription.formats import rare_tiff
+
+    if not 0 <= frame < len(sizes):
+        raise BadInput(f"has no frame {frame + 1}", code="no-such-frame")
+    image = rare_tiff.load(path, frame)
+    transform = {"source_width": image.width, "source_height": image.height, "rotation": 0, "mirrored": False}
+    return Decoded(image, {**transform, "scale": 1.0})
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
