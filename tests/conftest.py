@@ -21,6 +21,7 @@ for _name in [name for name in os.environ if name.startswith("LONGHAND_")]:
 PREFIX = "longhand-tests-"
 FOLDER = Path(tempfile.mkdtemp(prefix=PREFIX))
 (FOLDER / "owner").write_text(str(os.getpid()))
+(FOLDER / "static").mkdir()
 os.environ["LONGHAND_DATA"] = str(FOLDER)
 os.environ["LONGHAND_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
