@@ -3,8 +3,9 @@
 1. Readings with the same text are one hypothesis. The medoid (least total distance to all readings) is the pivot; the
    others are aligned to it one by one, nearest first, and each sees the words that earlier ones inserted. Each column
    holds one word of every hypothesis, or nothing (a NULL arc). Columns join where readings disagree on word breaks.
-2. A word's *mass* is the sum of its readers' votes: weight × mean score of the word's characters (of the line's, for
-   NULL). Passes of one engine see with the same eyes, so its k-th vote for the same word, largest first, counts
+2. A word's *mass* is the sum of its readers' votes: weight × mean character score of their whole line. (Scores of the
+   single word or character break ties only: as weights they were measured to favor confident nonsense over agreement.)
+   Passes of one engine see with the same eyes, so its k-th vote for the same word, largest first, counts
    f(k) - f(k - 1) with f(k) = k / (1 + (k - 1) ρ), Kish's effective sample size at correlation ρ = 0.5: one more pass
    of the same engine adds 1/3 of a vote, another engine a whole one; an engine never exceeds two.
 3. A word with more than half of the mass wins. Otherwise the words that resemble the strongest one are voted on
@@ -57,7 +58,7 @@ class PassReading:
 
 @dataclass(frozen=True, slots=True)
 class _Voter:
-    """A reading made ready: NFC, single spaces, ``words`` as (start, end) in ``text``, scores in [0, 1]."""
+    """A reading made ready: NFC, single spaces, ``words`` as (start, end) in ``text``; ``power`` is its vote."""
 
     name: str
     engine: str
@@ -67,6 +68,7 @@ class _Voter:
     chars: tuple[float, ...]
     spans: tuple[Span, ...]
     mean: float
+    power: float
 
 
 @dataclass(slots=True)
@@ -145,7 +147,10 @@ def _voter(given: PassReading) -> _Voter:
         at += len(word) + 1
     mean = _mean(ready.chars) if ready.text else EMPTY_SCORE
     weight = max(LEAST_WEIGHT, given.weight)
-    return _Voter(given.pass_name, given.engine, weight, ready.text, tuple(words), ready.chars, ready.spans, mean)
+    power = weight * max(LEAST_WEIGHT, mean)
+    return _Voter(
+        given.pass_name, given.engine, weight, ready.text, tuple(words), ready.chars, ready.spans, mean, power
+    )
 
 
 def _mean(scores: Sequence[float]) -> float:
@@ -200,10 +205,8 @@ def _arcs(column: Ranges, groups: list[list[_Voter]]) -> list[_Arc]:
         arc = found.setdefault(text, _Arc(text, []))
         arc.voters += [(voter, start, end) for voter in voters]
     for arc in found.values():
-        scores = [_mean(v.chars[start:end]) if end else v.mean for v, start, end in arc.voters]
-        arc.best = max(scores)
-        votes = [(v.engine, v.weight * max(s, LEAST_WEIGHT)) for (v, _, _), s in zip(arc.voters, scores, strict=True)]
-        arc.mass = _effective(votes)
+        arc.best = max([_mean(v.chars[start:end]) if end else v.mean for v, start, end in arc.voters])
+        arc.mass = _effective([(v.engine, v.power) for v, _, _ in arc.voters])
     total = sum(arc.mass for arc in found.values())
     for arc in found.values():
         arc.support = arc.mass / total
@@ -279,7 +282,7 @@ def _character(column: list[tuple[_Arc, int, int]]) -> tuple[str, float, float]:
         cast = votes.setdefault(part, [])
         for voter, start, end in arc.voters:
             score = _mean(voter.chars[start + first : start + last] if part else voter.chars[start:end])
-            cast.append((voter.engine, voter.weight * max(LEAST_WEIGHT, score)))
+            cast.append((voter.engine, voter.power))
             if score >= best.get(part, 0.0):
                 best[part] = score
     if len(votes) == 1:
