@@ -1,0 +1,162 @@
+"""The report screen and its tables as CSV; for leads."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from review import reports
+from transcription.models import Collection, PageState, Role
+from transcription.views.access import SignedInRequest, signed_in
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+PERIODS = {"1": 1, "7": 7, "30": 30, "all": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One table, and how it is drawn: ``kind`` is a Chart.js type, empty for a table alone."""
+
+    name: str
+    title: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    kind: str = ""
+    tokens: Sequence[str] = field(default_factory=list)  # CSS custom properties, one a bar
+
+    @property
+    def chart(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "label": self.columns[-1],
+            "labels": [row[0] for row in self.rows],
+            "values": [row[-1] for row in self.rows],
+            "tokens": list(self.tokens),
+        }
+
+    @property
+    def empty(self) -> bool:
+        return not any(row[-1] for row in self.rows)
+
+
+def _scope(request: SignedInRequest) -> tuple[QuerySet[Collection], str, datetime | None, str]:
+    """Collections in which the user is lead, narrowed to the chosen one; the period's start; both choices."""
+    led = Collection.objects.visible_to(request.user, Role.LEAD)
+    if not led.exists():
+        raise Http404
+    chosen = request.GET.get("collection", "")
+    if chosen:
+        if not chosen.isdigit() or not led.filter(pk=int(chosen)).exists():
+            raise Http404
+        led = led.filter(pk=int(chosen))
+    period = request.GET.get("period", "30")
+    period = period if period in PERIODS else "30"
+    days = PERIODS[period]
+    return led, chosen, timezone.now() - timedelta(days=days) if days else None, period
+
+
+@require_GET
+@signed_in
+def overview(request: SignedInRequest) -> HttpResponse:
+    """All reports on one screen."""
+    collections, chosen, since, period = _scope(request)
+    states = dict(reports.pages_by_state(collections))
+    corrections = reports.corrections(collections, since)
+    machine_done = sum(states[state] for state in (PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED))
+    context = {
+        "section": "reports",
+        "reports": [build(collections, since) for build in BUILDERS.values()],
+        "collections": Collection.objects.visible_to(request.user, Role.LEAD).order_by("title"),
+        "chosen": chosen,
+        "period": period,
+        "pages": sum(states.values()),
+        "reviewed": states[PageState.REVIEWED],
+        "unseen": states[PageState.ACCEPTED] / machine_done if machine_done else None,
+        "corrections": corrections,
+        "median": reports.median_seconds_a_page(collections, since),
+    }
+    return render(request, "reports/overview.html", context)
+
+
+@require_GET
+@signed_in
+def table(request: SignedInRequest, name: str) -> HttpResponse:
+    """One report as CSV in UTF-8."""
+    collections, _chosen, since, period = _scope(request)
+    if name not in BUILDERS:
+        raise Http404
+    report = BUILDERS[name](collections, since)
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="longhand-{name}-{period}.csv"'
+    writer = csv.writer(answer)
+    writer.writerow(report.columns)
+    writer.writerows(_inert(row) for row in report.rows)
+    return answer
+
+
+def _inert(row: Iterable[Any]) -> list[Any]:
+    """Cells that a spreadsheet would run as a formula get an apostrophe before them."""
+    return [
+        f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row
+    ]
+
+
+def _states(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    rows = [(state, count) for state, count in reports.pages_by_state(collections) if count]
+    return Report(
+        name="states",
+        title=_("Pages by state"),
+        caption=_("Where all pages stand now, whatever the period."),
+        columns=[_("State"), _("Pages")],
+        rows=[(str(state.label), count) for state, count in rows],
+        kind="bar",
+        tokens=[f"--state-{state.value}" for state, _count in rows],
+    )
+
+
+def _confidence(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    bins = reports.confidence_histogram(collections, since)
+    return Report(
+        name="confidence",
+        title=_("Confidence of pages"),
+        caption=_("Expected share of right words on pages finished in the period."),
+        columns=[_("Confidence"), _("Pages")],
+        rows=[(f"{part.low:.2f}–{part.high:.2f}", part.pages) for part in bins],
+        kind="bar",
+    )
+
+
+def _speed(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    hours = reports.pages_per_hour(collections, since)
+    return Report(
+        name="speed",
+        title=_("Pages per hour"),
+        caption=_("Pages that machines finished, by the hour; hours without any are left out."),
+        columns=[_("Hour"), _("Pages")],
+        rows=[(timezone.localtime(hour).strftime("%Y-%m-%d %H:00"), pages) for hour, pages in hours],
+        kind="bar",
+    )
+
+
+def _changes(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    return Report(
+        name="corrections",
+        title=_("Most corrected words"),
+        caption=_("What the vote had, and what people made of it in the period."),
+        columns=[_("Read as"), _("Corrected to"), _("Times")],
+        rows=reports.corrections(collections, since).changes,
+    )
+
+
+BUILDERS = {"states": _states, "confidence": _confidence, "speed": _speed, "corrections": _changes}
