@@ -16,11 +16,15 @@ class Alternative(TypedDict):
 
 
 class MarkedWord(TypedDict):
-    """A word of the current text. ``index`` is its word in the vote; ``confidence`` None: a person put it there."""
+    """A word of the current text.
+
+    ``index`` is its word in the vote, ``voted`` the vote's confidence there; ``confidence`` None: a person's word.
+    """
 
     text: str
     index: int | None
     confidence: float | None
+    voted: float | None
     settled: bool
     span: list[float] | None
     passes: list[str]
@@ -55,6 +59,7 @@ def _as_voted(index: int, word: dict[str, Any], settled: bool) -> MarkedWord:
         text=word["text"],
         index=index,
         confidence=word["confidence"],
+        voted=word["confidence"],
         settled=settled,
         span=word.get("span"),
         passes=list(word.get("passes", ())),
@@ -69,6 +74,7 @@ def _in_place_of(index: int, word: dict[str, Any], token: str) -> MarkedWord:
         text=token,
         index=index,
         confidence=None,
+        voted=word["confidence"],
         settled=True,
         span=word.get("span"),
         passes=next((each["passes"] for each in others if each["text"] == token), []),
@@ -77,7 +83,9 @@ def _in_place_of(index: int, word: dict[str, Any], token: str) -> MarkedWord:
 
 
 def _typed(token: str, span: list[float] | None) -> MarkedWord:
-    return MarkedWord(text=token, index=None, confidence=None, settled=True, span=span, passes=[], alternatives=[])
+    return MarkedWord(
+        text=token, index=None, confidence=None, voted=None, settled=True, span=span, passes=[], alternatives=[]
+    )
 
 
 def _spread(replaced: Sequence[dict[str, Any]], count: int) -> Iterator[list[float] | None]:

@@ -42,7 +42,8 @@ class Slice:
 
     pages: Sequence[Page]
     after: int | None
-    unsure: dict[int, int] = field(default_factory=dict)
+    unsure: dict[int, int] = field(default_factory=dict)  # doubtful words by run
+    claims: dict[int, Claim] = field(default_factory=dict)  # live ones by page
 
 
 def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[Page]:
@@ -64,9 +65,15 @@ def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, si
     pages = waiting(user, wanted)
     if after is not None and (last := Page.objects.filter(pk=after).first()) is not None:
         pages = pages.filter(_behind(last, wanted.order))
-    rows = list(pages.select_related("collection", "document", "claim__reviewer", "run__route_decision")[: size + 1])
+    rows = list(pages.select_related("collection", "document", "run__route_decision")[: size + 1])
     shown = rows[:size]
-    return Slice(shown, shown[-1].pk if len(rows) > size else None, unsure_words(page.run_id for page in shown))
+    live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
+    return Slice(
+        pages=shown,
+        after=shown[-1].pk if len(rows) > size else None,
+        unsure=unsure_words(page.run_id for page in shown),
+        claims={claim.page_id: claim for claim in live},
+    )
 
 
 def _behind(last: Page, order: Order) -> Q:

@@ -22,7 +22,9 @@ from review.forms import ApprovalForm, LineForm, QueueForm, TokenForm
 from review.history import pass_texts, past_texts
 from review.models import Approval, Claim
 from review.queue import QueueFilter, next_page, own_claims, queue_slice, waiting
+from review.wording import texts
 from transcription.models import Collection, Line, Page, PageState, Role
+from transcription.views.page import viewer_config
 
 SKIPPED = "review_skipped"
 MOST_SKIPPED = 500
@@ -40,7 +42,10 @@ def queue(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "review",
         "form": form,
-        "rows": [{"page": page, "unsure": shown.unsure.get(page.run_id or 0, 0)} for page in shown.pages],
+        "rows": [
+            {"page": page, "unsure": shown.unsure.get(page.run_id or 0, 0), "claim": shown.claims.get(page.pk)}
+            for page in shown.pages
+        ],
         "total": waiting(user, wanted).order_by().count(),
         "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
         "may_review": reviewable.exists(),
@@ -78,10 +83,12 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
     data = page_data(page) | {
+        "user": user.pk,
+        "image": viewer_config(page),
+        "texts": texts(),
         "filter": _query(wanted),
         "heartbeatSeconds": claims.HEARTBEAT_SECONDS,
         "urls": {
-            "image": reverse("transcription:page-dzi", args=[page.pk]),
             "queue": f"{reverse('review:queue')}?{_query(wanted)}",
             "login": f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}",
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("claim", "heartbeat", "release")},
