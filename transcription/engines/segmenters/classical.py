@@ -67,7 +67,8 @@ class ClassicalSegmenter:
             return _nothing(width, height, "No writing was found on this page.")
         if len(found) > _MOST_LINES:
             return _nothing(width, height, f"The page shows {len(found)} line-like marks, too many to be writing.")
-        back = np.diag([width / small.shape[1], height / small.shape[0]]) @ cv2.invertAffineTransform(level)
+        scale = np.diag([width / small.shape[1], height / small.shape[0]])
+        back: NDArray[np.float64] = scale @ np.asarray(cv2.invertAffineTransform(level), np.float64)
         lines = [line for outline in found if (line := _geometry(outline, back, (width, height))) is not None]
         return LayoutRecord(lines=tuple(lines[i] for i in reading_order(lines)), size=(width, height))
 
@@ -117,5 +118,3 @@ def _geometry(outline: Outline, back: NDArray[np.float64], size: tuple[int, int]
         polygon=clip_to_page(simplify(polygon, most=_MOST_POLYGON_POINTS, closed=True, tolerance=tolerance), size),
     )
     return drawn if len(drawn.baseline) > 1 and area(drawn.polygon) > 0 else None
-
-

@@ -40,19 +40,18 @@ def outlines(ink: Mask, tracks: list[Track], spacing: float, options: OutlineOpt
     if not tracks:
         return []
     columns = max(1, ink.shape[1] // STEP)
-    thin = cv2.resize(ink.astype(np.float32), (columns, ink.shape[0]), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(ink.astype(np.float32), (columns, ink.shape[0]), interpolation=cv2.INTER_AREA)
+    thin: Floats = resized.astype(np.float32)
     ridge = np.full((len(tracks), columns), np.nan, np.float32)
     for i, track in enumerate(tracks):
         ridge[i, track[:, 0].astype(int)] = track[:, 1]
     present = np.isfinite(ridge)
     ridge = _extended(ridge)
-    base = ridge + _baseline_offsets(thin, ridge, present, spacing)
+    base: Floats = ridge + _baseline_offsets(thin, ridge, present, spacing)
     above, below = _neighbours(base, present, spacing)
     scale = np.array([_own_spacing(above[i][present[i]], below[i][present[i]], spacing) for i in range(len(tracks))])
     upper, lower = _edges(thin, base, present, above, below, scale, options)
-    return [
-        _outline(thin, present[i], base[i], upper[i], lower[i], float(scale[i])) for i in range(len(tracks))
-    ]
+    return [_outline(thin, present[i], base[i], upper[i], lower[i], float(scale[i])) for i in range(len(tracks))]
 
 
 def _extended(rows: Floats) -> Floats:
@@ -110,7 +109,8 @@ def _steady(offsets: Floats, present: NDArray[np.bool_], spacing: float) -> Floa
         residual = np.abs(values - design @ solution)
         weights = np.sqrt(1 / np.maximum(residual / max(1.0, 0.04 * spacing), 1.0))
     every = np.clip(np.arange(len(offsets)), columns[0], columns[-1])
-    return (np.vander((every - middle) / span, degree + 1) @ solution).astype(np.float32)
+    fitted: Floats = (np.vander((every - middle) / span, degree + 1) @ solution).astype(np.float32)
+    return fitted
 
 
 def _neighbours(base: Floats, present: NDArray[np.bool_], spacing: float) -> tuple[Floats, Floats]:

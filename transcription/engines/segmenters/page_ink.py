@@ -21,9 +21,11 @@ _SHORTEST_UPRIGHT_RULE = 1 / 16  # of the long side
 def page_area(gray: Gray) -> Mask:
     """1 on the sheet, 0 on the dark surroundings (scanner bed, microfilm frame) that touch the image's border."""
     shrink = max(1, max(gray.shape) // 256)
-    small = cv2.resize(gray, (max(1, gray.shape[1] // shrink), max(1, gray.shape[0] // shrink)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        gray, (max(1, gray.shape[1] // shrink), max(1, gray.shape[0] // shrink)), interpolation=cv2.INTER_AREA
+    )
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))  # writing goes, frames stay
-    level, light = cv2.threshold(closed, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    _, light = cv2.threshold(closed, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     dark = (1 - light).astype(np.uint8)
     if not dark.any() or not light.any() or closed[light > 0].mean() - closed[dark > 0].mean() < 60:
         return np.ones(gray.shape, np.uint8)
@@ -41,23 +43,23 @@ def page_area(gray: Gray) -> Mask:
 
 
 def binarize(gray: Gray, page: Mask, *, sensitivity: float) -> Mask:
-    """Ink where the background-divided page is darker than its surroundings, and these vary more than bare paper does."""
+    """Ink where the page, divided by its background, is darker than a surrounding that varies more than bare paper."""
     size = max(9, (max(gray.shape) // 60) | 1)
     quarter = cv2.resize(gray, (max(1, gray.shape[1] // 4), max(1, gray.shape[0] // 4)), interpolation=cv2.INTER_AREA)
     grown = cv2.dilate(quarter, np.ones((max(3, size // 4) | 1,) * 2, np.uint8))
     paper = cv2.resize(cv2.medianBlur(grown, min(max(3, size // 2) | 1, 255)), gray.shape[::-1])
-    even = cv2.divide(gray, cv2.max(paper, 1), scale=250).astype(np.float32)
+    even = cv2.divide(gray, np.maximum(paper, 1).astype(np.uint8), scale=250).astype(np.float32)
     even[page == 0] = 250
     window = (2 * size + 1, 2 * size + 1)
     mean = cv2.blur(even, window)
-    deviation = cv2.sqrt(cv2.max(cv2.blur(even * even, window) - mean * mean, 0))
+    deviation = np.sqrt(np.maximum(cv2.blur(even * even, window) - mean * mean, 0))
     inner = cv2.erode(page, np.ones(window, np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    gate = cv2.max(_prevailing(deviation * inner) * (1 - sensitivity), _LEAST_CONTRAST)
+    gate = np.maximum(_prevailing(deviation * inner) * (1 - sensitivity), _LEAST_CONTRAST)
     ink = (even < mean - 0.8 * deviation) & (deviation > gate) & (page > 0)
-    return ink.astype(np.uint8)
+    return np.asarray(ink, np.uint8)
 
 
-def _prevailing(deviation: NDArray[np.float32]) -> NDArray[np.float32]:
+def _prevailing(deviation: NDArray[np.floating]) -> NDArray[np.float32]:
     """The contrast of the writing round about: beside it, writing that shines through from the back is no ink."""
     height, width = deviation.shape
     coarse = cv2.resize(deviation, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
@@ -75,7 +77,7 @@ def without_rules(ink: Mask) -> tuple[Mask, Mask]:
     run = max(12, round(long_side * _SHORTEST_UPRIGHT_RULE))
     thick = cv2.dilate(ink, np.ones((1, 3), np.uint8))
     upright = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8))
-    return (ink & (1 - (level | upright))).astype(np.uint8), upright
+    return np.asarray(ink * ((level == 0) & (upright == 0)), np.uint8), upright.astype(np.uint8)
 
 
 def without_specks_and_blots(ink: Mask) -> Mask:
@@ -87,7 +89,7 @@ def without_specks_and_blots(ink: Mask) -> Mask:
     solid = (size > 0.6 * width * height) & (np.minimum(width, height) > max(ink.shape) / 60)
     keep = (size > 4) & (height < ink.shape[0] / 4) & ~solid
     keep[0] = False
-    return keep.astype(np.uint8)[labels]
+    return np.asarray(keep.astype(np.uint8)[labels], np.uint8)
 
 
 def skew(ink: Mask, *, most: float = 5.0) -> float:
@@ -113,7 +115,7 @@ def line_spacing(ink: Mask) -> float:
 
     Where the strips show no period (few lines), from the height of connected components.
     """
-    height, width = ink.shape
+    height = ink.shape[0]
     longest = max(8, min(height // 2, max(ink.shape) // 8))
     strips = cv2.resize(ink.astype(np.float32), (12, height), interpolation=cv2.INTER_AREA)  # (H, 12)
     wide = cv2.blur(strips, (1, 2 * longest + 1))
@@ -137,7 +139,7 @@ def line_spacing(ink: Mask) -> float:
 def _height_of_components(ink: Mask) -> float:
     """Median height of letters and words, in pixels, weighted by their width."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    wide, high = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
+    wide, high = stats[1:, cv2.CC_STAT_WIDTH].astype(np.intp), stats[1:, cv2.CC_STAT_HEIGHT].astype(np.intp)
     keep = (high > 4) & (wide > 2)
     if not keep.any():
         return 12.0

@@ -7,6 +7,8 @@ weighing the same; a candidate was right when the cBAD coverage by some true bas
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,7 @@ def measure(outlines: list[Outline], gray: Gray, ink: Mask, page: Mask, spacing:
         return np.empty((0, len(MEASURES)))
     size = (max(1, ink.shape[1] // STEP), ink.shape[0])
 
-    def thin(image: NDArray[np.float32]) -> Floats:
+    def thin(image: NDArray[Any]) -> Floats:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float64)
 
     grown = cv2.dilate(gray, np.ones((round(spacing) | 1, round(spacing) | 1), np.uint8))
@@ -62,7 +64,7 @@ def measure(outlines: list[Outline], gray: Gray, ink: Mask, page: Mask, spacing:
     return table
 
 
-def _one(outline: Outline, images: dict[str, Floats], distance: NDArray[np.float32], spacing: float) -> list[float]:
+def _one(outline: Outline, images: dict[str, Floats], distance: NDArray[Any], spacing: float) -> list[float]:
     xs, rows = outline.baseline.T
     columns = np.clip((xs / STEP).astype(int), 0, images["ink"].shape[1] - 1)
 

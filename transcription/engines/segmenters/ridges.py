@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from transcription.engines.segmenters.page_ink import Mask
 
 Floats = NDArray[np.float64]
+Strip = NDArray[np.floating]  # (H, columns)
 STEP = 4  # working pixels between two columns of every strip image
 
 
@@ -19,10 +20,10 @@ class RidgeOptions:
     """Lengths are in line spacings."""
 
     along: float = 0.8  # smoothing along the line
-    across: float = 0.16  # and across it
+    across: float = 0.2  # and across it
     threshold: float = 0.3  # of the page's usual ridge
     jump: float = 0.22  # most a ridge may move between two columns
-    gap: float = 1.4  # widest gap within a line
+    gap: float = 1.6  # widest gap within a line
     shortest: float = 0.7
 
 
@@ -32,7 +33,8 @@ Track = Floats  # (N, 2): column (of STEP pixels) and height in working pixels, 
 def find_ridges(ink: Mask, rules: Mask, spacing: float, options: RidgeOptions) -> list[Track]:
     """Ridges of the page's lines, left to right each; in no particular order."""
     columns = max(1, ink.shape[1] // STEP)
-    thin = cv2.resize(ink.astype(np.float32), (columns, ink.shape[0]), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(ink.astype(np.float32), (columns, ink.shape[0]), interpolation=cv2.INTER_AREA)
+    thin = resized.astype(np.float32)
     smooth = cv2.GaussianBlur(
         thin, (0, 0), sigmaX=max(0.8, options.along * spacing / STEP), sigmaY=max(1.0, options.across * spacing)
     )
@@ -44,8 +46,8 @@ def find_ridges(ink: Mask, rules: Mask, spacing: float, options: RidgeOptions) -
     usual = float(np.percentile(smooth[crest], 75))
     crest &= smooth > options.threshold * usual
     tracks = _follow(crest, options.jump * spacing, spacing)
-    tracks = _join(tracks, rules, spacing, options)
-    tracks = [_trimmed(track, thin, spacing) for track in tracks]
+    pieces = [piece for track in tracks for piece in _inked_pieces(track, thin, spacing, options.gap)]
+    tracks = [_smoothed(track, spacing) for track in _join(pieces, rules, spacing, options)]
     return [track for track in tracks if len(track) > 1 and np.ptp(track[:, 0]) * STEP >= options.shortest * spacing]
 
 
@@ -103,7 +105,9 @@ def _join(tracks: list[Track], rules: Mask, spacing: float, options: RidgeOption
         pieces, at = [tracks[first]], first
         while at in after:
             at = after[at]
-            pieces.append(tracks[at][tracks[at][:, 0] > pieces[-1][-1, 0]])
+            beyond = tracks[at][tracks[at][:, 0] > pieces[-1][-1, 0]]
+            if len(beyond):  # pieces may overlap by a little, or one lie within the other's length
+                pieces.append(beyond)
         joined.append(np.concatenate(pieces))
     return joined
 
@@ -133,17 +137,27 @@ def _barred(rules: Mask, end: Floats, start: Floats, spacing: float) -> bool:
     return bool(between.size and between.max(axis=1).mean() > 0.8)
 
 
-def _trimmed(track: Track, thin: NDArray[np.float32], spacing: float) -> Track:
-    """Without the ends that smoothing drew out beyond the writing; every column filled, heights smoothed."""
+def _inked_pieces(track: Track, thin: Strip, spacing: float, gap: float) -> list[Track]:
+    """Without the ends that smoothing drew out beyond the writing, and parted where it bridged too wide a gap."""
     columns = np.arange(int(track[0, 0]), int(track[-1, 0]) + 1)
     rows = np.interp(columns, track[:, 0], track[:, 1])
-    width = max(1, round(1.2 * spacing / STEP))
-    padded = np.pad(rows, width, mode="reflect", reflect_type="odd") if len(rows) > width else np.pad(rows, width, "edge")
-    rows = np.convolve(padded, np.ones(2 * width + 1) / (2 * width + 1), mode="valid")
     band = np.arange(-round(0.3 * spacing), round(0.35 * spacing) + 1)
     sampled = thin[np.clip(rows[None, :] + band[:, None], 0, thin.shape[0] - 1).astype(int), columns]
     inked = np.flatnonzero(sampled.sum(axis=0) > 0.75)
-    if len(inked) < 2:
-        return np.empty((0, 2))
-    kept = slice(inked[0], inked[-1] + 1)
-    return np.column_stack([columns[kept], rows[kept]]).astype(np.float64)
+    parts = np.split(inked, np.flatnonzero(np.diff(inked) * STEP > gap * spacing) + 1)
+    filled = np.column_stack([columns, rows]).astype(np.float64)
+    return [filled[part[0] : part[-1] + 1] for part in parts if len(part) > 1]
+
+
+def _smoothed(track: Track, spacing: float) -> Track:
+    """Every column filled, heights averaged over two spacings and more."""
+    columns = np.arange(int(track[0, 0]), int(track[-1, 0]) + 1)
+    rows = np.interp(columns, track[:, 0], track[:, 1])
+    width = max(1, round(1.2 * spacing / STEP))
+    padded = (
+        np.pad(rows, width, mode="reflect", reflect_type="odd")
+        if len(rows) > width
+        else np.pad(rows, width, mode="edge")
+    )
+    rows = np.convolve(padded, np.ones(2 * width + 1) / (2 * width + 1), mode="valid")
+    return np.column_stack([columns, rows]).astype(np.float64)
