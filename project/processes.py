@@ -47,7 +47,7 @@ def run() -> None:
             _migrate()
             _collect_static()
             port = _free_port(settings.HOST, settings.PORT)
-            url = f"http://{settings.HOST}:{port}/"
+            url = f"http://{_address(_reachable(settings.HOST), port)}/"
             supervisor = Supervisor(children(port), settings.DATA, say=say)
             supervisor.listen()
             supervisor.start()
@@ -72,7 +72,7 @@ def children(port: int) -> list[Child]:
     threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
     engine = threads | {"OMP_NUM_THREADS": str(settings.ENGINE_THREADS)}
     manage = str(ROOT / "manage.py")
-    bind = f"{settings.HOST}:{port}"
+    bind = _address(settings.HOST, port)
     gunicorn = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", bind, "--chdir", str(ROOT)]
     gunicorn += ["--worker-class", "gthread", "--workers", "1", "--threads", str(settings.WEB_THREADS)]
     gunicorn += ["--timeout", "120", "--graceful-timeout", "10", "--no-control-socket"]
@@ -185,6 +185,15 @@ def _free_port(host: str, wanted: int) -> int:
             say("web", f"port {wanted} is taken by another program; using {port} (LONGHAND_PORT sets another)")
         return port
     raise ServicesError(f"No port from {wanted} on is free at {host}; set LONGHAND_PORT or LONGHAND_HOST.")
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """An address that a browser on this machine can open, where ``host`` means "on all of them"."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _wait_for_web(supervisor: Supervisor, url: str) -> bool:

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
+from kombu import Connection
 
-from project import services
+from project import celery_app, services
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -136,6 +138,28 @@ def test_everything_starts_survives_kills_and_stops(run_longhand: Callable[[int]
     assert running.stop() == 0
     assert not any(psutil.pid_exists(pid) for pid in last)
     assert services.status(running.data / "services") == services.Status(None, None)
+
+
+def test_workers_outlive_a_killed_broker_and_hear_its_successor(run_longhand: Callable[[int], Running]) -> None:
+    running = run_longhand(free_port())
+    running.ready()
+    broker = services.addresses(running.data / "services").redis_url
+
+    def ring_and_be_heard() -> None:
+        for queue in ("cpu", "engine"):
+            with Connection(services.broker_url(broker)) as connection:
+                celery_app.send_task(f"transcription.tasks.drain_{queue}", queue=queue, connection=connection)
+        with redis.Redis.from_url(broker) as client:
+            wait_until(lambda: client.llen("cpu") == client.llen("engine") == 0)
+
+    ring_and_be_heard()
+    workers = running.pids()
+    valkey = services.status(running.data / "services").valkey
+    assert valkey
+    os.kill(valkey, signal.SIGKILL)
+    wait_until(lambda: services.status(running.data / "services").valkey not in (None, valkey))
+    ring_and_be_heard()
+    assert running.pids() == workers, "a worker died with its broker"
 
 
 def test_second_start_is_quick_and_takes_over_from_a_killed_supervisor(
