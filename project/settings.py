@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django_stubs_ext
 from psycopg.conninfo import conninfo_to_dict
@@ -15,6 +15,9 @@ from project.env import ROOT, read_environment
 
 # ModelForm[Collection] and QuerySet[Page] are types for the checker; at run time Django must bear the brackets.
 django_stubs_ext.monkeypatch()
+
+if TYPE_CHECKING:
+    from transcription.engines.registry import EngineDeclaration
 
 _env = read_environment()
 
@@ -153,7 +156,7 @@ CELERY_TIMEZONE = "UTC"
 # --- Reading --------------------------------------------------------------------------------------------------------
 
 # Like CACHES: imported on first use, by worker processes only.
-ENGINES: dict[str, dict[str, Any]] = {
+ENGINES: dict[str, EngineDeclaration] = {
     "starter": {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "1",
