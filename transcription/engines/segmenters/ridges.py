@@ -46,8 +46,8 @@ def find_ridges(ink: Mask, rules: Mask, spacing: float, options: RidgeOptions) -
     usual = float(np.percentile(smooth[crest], 75))
     crest &= smooth > options.threshold * usual
     tracks = _follow(crest, options.jump * spacing, spacing)
-    pieces = [piece for track in tracks for piece in _inked_pieces(track, thin, spacing, options.gap)]
-    tracks = [_smoothed(track, spacing) for track in _join(pieces, rules, spacing, options)]
+    pieces = [piece for track in tracks for piece in _inked_pieces(track, thin, spacing, min(options.gap, 1.0))]
+    tracks = [_smoothed(track, spacing) for track in _join(pieces, thin, rules, spacing, options)]
     return [track for track in tracks if len(track) > 1 and np.ptp(track[:, 0]) * STEP >= options.shortest * spacing]
 
 
@@ -76,7 +76,7 @@ def _follow(crest: NDArray[np.bool_], jump: float, spacing: float) -> list[Track
     return [np.array(track, np.float64) for track in done + live if len(track) > 2]
 
 
-def _join(tracks: list[Track], rules: Mask, spacing: float, options: RidgeOptions) -> list[Track]:
+def _join(tracks: list[Track], thin: Strip, rules: Mask, spacing: float, options: RidgeOptions) -> list[Track]:
     """Joins pieces of one line over gaps, nearest first, never across an upright rule."""
     if len(tracks) < 2:
         return tracks
@@ -95,7 +95,13 @@ def _join(tracks: list[Track], rules: Mask, spacing: float, options: RidgeOption
     before: dict[int, int] = {}
     pairs = np.argwhere(possible)
     for i, j in sorted(((int(i), int(j)) for i, j in pairs), key=lambda pair: float(cost[pair])):
-        if i in after or j in before or _barred(rules, ends[i], starts[j], spacing) or _chain_end(after, j) == i:
+        if (
+            i in after
+            or j in before
+            or _barred(rules, ends[i], starts[j], spacing)
+            or _gutter(thin, ends[i], starts[j], spacing)
+            or _chain_end(after, j) == i
+        ):
             continue
         after[i], before[j] = j, i
     joined: list[Track] = []
@@ -135,6 +141,25 @@ def _barred(rules: Mask, end: Floats, start: Floats, spacing: float) -> bool:
     row, half = (end[1] + start[1]) / 2, 0.5 * spacing
     between = rules[max(0, int(row - half)) : int(row + half) + 1, max(0, left - 2) : right + 3]
     return bool(between.size and between.max(axis=1).mean() > 0.8)
+
+
+def _gutter(thin: Strip, end: Floats, start: Floats, spacing: float) -> bool:
+    """Whether the gap lies in a white corridor between columns: clear over several lines, with ink on both sides."""
+    left, right = int(end[0]) + 1, int(start[0])
+    if (right - left) * STEP < 0.8 * spacing:
+        return False
+    row, side = round((end[1] + start[1]) / 2), max(2, round(2 * spacing / STEP))
+    for sign in (-1, 1):
+        first, last = sorted((row + sign * round(0.5 * spacing), row + sign * round(2.6 * spacing)))
+        rows = thin[max(0, first) : max(0, last)]
+        if not rows.size:
+            return False
+        clear = rows[:, left:right].sum(axis=0) < 0.3
+        longest = max((len(run) for run in np.split(clear, np.flatnonzero(~clear))), default=0)
+        beside = min(rows[:, max(0, left - side) : left].mean(), rows[:, right : right + side].mean())
+        if longest * STEP < 0.6 * spacing or beside < 0.02:
+            return False
+    return True
 
 
 def _inked_pieces(track: Track, thin: Strip, spacing: float, gap: float) -> list[Track]:
