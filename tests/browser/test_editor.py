@@ -1,0 +1,301 @@
+"""A reviewer at work in the editor, by keyboard, with everything going wrong that does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Page as Tab
+from pytest_django.live_server_helper import LiveServer
+
+from review.claims import claim_page
+from review.models import Approval, Claim, WordDecision
+from tests.factories import create_revision
+from tests.review.written_page import create_reviewer, create_written_page
+from transcription.models import Line, Page, PageState, Source
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SignIn = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def page(live_server: LiveServer) -> Page:
+    """The worst page of the queue; a better one waits behind it."""
+    page = create_written_page(confidence=0.3)
+    create_written_page(collection=page.collection, confidence=0.45)
+    return page
+
+
+@pytest.fixture
+def reviewer(page: Page) -> User:
+    return create_reviewer(page.collection, username="reviewer")
+
+
+def line_at(page: Page, position: int) -> Line:
+    assert page.layout is not None
+    return page.layout.places.select_related("line__current").get(position=position).line
+
+
+def text_at(page: Page, position: int) -> str:
+    line = line_at(page, position)
+    assert line.current is not None
+    return line.current.text
+
+
+def open_editor(context: BrowserContext, page: Page) -> Tab:
+    tab = context.new_page()
+    tab.goto(f"/review/pages/{page.pk}/")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    return tab
+
+
+def row(tab: Tab, page: Page, position: int) -> object:
+    return tab.locator(f'[data-line="{line_at(page, position).pk}"]')
+
+
+def saved(tab: Tab) -> None:
+    expect(tab.get_by_test_id("saving")).to_have_attribute("data-state", "saved")
+
+
+def type_into_line(tab: Tab, page: Page, position: int, text: str) -> None:
+    tab.locator(f'[data-line="{line_at(page, position).pk}"] .line-number').click()
+    tab.keyboard.press("e")
+    tab.locator(".line-field").fill(text)
+
+
+def test_the_worst_page_is_corrected_by_keys_alone_and_approved(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = sign_in(reviewer).new_page()
+    tab.goto("/review/")
+    tab.keyboard.press("Enter")  # the button that starts has the focus
+    tab.wait_for_url(f"**/review/pages/{page.pk}/**")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.get_by_test_id("unsure-count")).to_have_text("Unsure 1 of 3")
+    expect(tab.locator(".word-current")).to_have_text("Anne")
+    expect(tab.locator(".choice").nth(1)).to_contain_text("Anna")
+    expect(tab.locator(".choice").nth(1)).to_contain_text("2 of 3 passes (clahe, adaptive)")
+    tab.keyboard.press("1")  # Anna
+    expect(tab.locator(".word-current")).to_have_text("Marye")
+    tab.keyboard.press("0")  # right as read
+    expect(tab.locator(".word-current")).to_have_text("Smyth")
+    tab.keyboard.press("e")  # type
+    tab.keyboard.type("Smythe")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_test_id("unsure-count")).to_have_text("All 3 unsure words settled")
+    saved(tab)
+    assert text_at(page, 2) == "married John Alder and Anna Webbe of"
+    assert text_at(page, 4) == "of Will'm Smythe widow at the font"
+    confirmed = line_at(page, 3).current
+    assert confirmed is not None
+    assert confirmed.source == Source.VOTE
+    kinds = WordDecision.objects.values_list("before", "after", "kind")
+    assert set(kinds) == {
+        ("Anne", "Anna", "alternative"),
+        ("Marye", "Marye", "confirmed"),
+        ("Smyth", "Smythe", "typed"),
+    }
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_url(lambda url: f"/pages/{page.pk}/" not in url)
+    page.refresh_from_db()
+    assert page.state == PageState.REVIEWED
+    assert Approval.objects.get().mode == Approval.Mode.DOUBTFUL_WORDS
+
+
+def test_the_word_in_question_is_boxed_on_the_image(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    box = tab.get_by_test_id("word-box")
+    expect(box).not_to_have_attribute("points", "")
+    first = box.get_attribute("points")
+    tab.keyboard.press("n")
+    expect(box).not_to_have_attribute("points", str(first))
+    expect(tab.locator("#image canvas").first).to_be_visible()
+
+
+def test_undo_brings_the_machines_text_back_as_a_new_revision(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.keyboard.press("1")
+    saved(tab)
+    tab.keyboard.press("Control+z")
+    expect(tab.locator(f'[data-line="{line_at(page, 2).pk}"] .line-text')).to_contain_text("and Anne Webbe")
+    saved(tab)
+    assert text_at(page, 2) == "married John Alder and Anne Webbe of"
+    assert line_at(page, 2).revisions.count() == 3
+
+
+def test_escape_forgets_what_was_typed(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    type_into_line(tab, page, 1, "nonsense")
+    tab.keyboard.press("Escape")
+    expect(tab.locator(f'[data-line="{line_at(page, 1).pk}"] .line-text')).to_contain_text("On the 4th day")
+    saved(tab)
+    tab.reload()
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.locator(f'[data-line="{line_at(page, 1).pk}"] .line-text')).to_contain_text("On the 4th day")
+
+
+def test_single_keys_are_text_inside_a_field_and_can_be_switched_off(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.keyboard.press("e")
+    tab.keyboard.press("End")
+    tab.keyboard.type(" n0")
+    assert tab.locator(".line-field").input_value().endswith("of n0")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("?")
+    tab.locator("#single-keys").uncheck()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("n")
+    expect(tab.locator(".word-current")).to_have_text("Anne")
+
+
+def test_two_tabs_that_change_one_line_are_asked_which_text_to_keep(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    context = sign_in(reviewer)
+    first, second = open_editor(context, page), open_editor(context, page)
+    type_into_line(first, page, 1, "the first tab's text")
+    first.keyboard.press("Enter")
+    saved(first)
+    type_into_line(second, page, 1, "the second tab's text")
+    second.keyboard.press("Enter")
+    dialog = second.get_by_test_id("conflict")
+    expect(dialog).to_be_visible()
+    expect(dialog.locator("#conflict-mine")).to_have_text("the second tab's text")
+    expect(dialog.locator("#conflict-theirs")).to_have_text("the first tab's text")
+    assert text_at(page, 1) == "the first tab's text"
+    second.click("#keep-mine")
+    saved(second)
+    assert text_at(page, 1) == "the second tab's text"
+    type_into_line(first, page, 1, "once more")
+    first.keyboard.press("Enter")
+    first.click("#take-theirs")
+    saved(first)
+    assert text_at(page, 1) == "the second tab's text"
+    expect(first.locator(f'[data-line="{line_at(page, 1).pk}"] .line-text')).to_have_text("the second tab's text")
+
+
+def test_a_lost_claim_makes_the_editor_read_only_and_keeps_the_text(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    colleague = create_reviewer(page.collection, username="colleague")
+    Claim.objects.update(lease_until=Now() - timedelta(seconds=1))
+    claim_page(page=page, reviewer=colleague)
+    type_into_line(tab, page, 1, "what I typed")
+    tab.keyboard.press("Enter")
+    expect(tab.locator('[data-notice="held"]')).to_contain_text("colleague is on this page")
+    row = tab.locator(f'[data-line="{line_at(page, 1).pk}"]')
+    expect(row).to_contain_text("what I typed")
+    expect(row).to_contain_text("not saved")
+    tab.keyboard.press("e")
+    expect(tab.locator(".line-field")).to_have_count(0)
+    assert text_at(page, 1) != "what I typed"
+    # Their claim ends, we try again: the text goes where it belongs.
+    Claim.objects.all().delete()
+    tab.get_by_role("button", name="Try again").click()
+    saved(tab)
+    assert text_at(page, 1) == "what I typed"
+
+
+def test_what_is_typed_without_a_connection_survives_a_reload_and_is_saved_later(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    context = sign_in(reviewer)
+    tab = open_editor(context, page)
+    context.route("**/save/", lambda route: route.abort())
+    type_into_line(tab, page, 1, "typed while the line was down")
+    tab.keyboard.press("Enter")
+    expect(tab.locator('[data-notice="trouble"]')).to_contain_text("No connection")
+    expect(tab.get_by_test_id("saving")).to_have_text("1 line not saved yet")
+    tab.on("dialog", lambda dialog: dialog.accept())  # leaving asks first
+    tab.reload()
+    expect(tab.locator('[data-notice="restored"]')).to_be_visible()
+    expect(tab.locator(f'[data-line="{line_at(page, 1).pk}"] .line-text')).to_have_text("typed while the line was down")
+    context.unroute("**/save/")
+    tab.get_by_role("button", name="Try now").click()
+    saved(tab)
+    assert text_at(page, 1) == "typed while the line was down"
+
+
+def test_a_draft_of_an_old_revision_is_asked_about_never_written_over(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    context = sign_in(reviewer)
+    tab = open_editor(context, page)
+    context.route("**/save/", lambda route: route.abort())
+    type_into_line(tab, page, 1, "my draft")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_test_id("saving")).to_have_attribute("data-state", "unsaved")
+    create_revision(line=line_at(page, 1), text="a colleague's text", author=create_reviewer(page.collection))
+    context.unroute("**/save/")
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.reload()
+    expect(tab.get_by_test_id("conflict")).to_be_visible()
+    assert text_at(page, 1) == "a colleague's text"
+
+
+def test_the_signed_out_keep_their_text_and_save_it_once_they_are_back(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    context = sign_in(reviewer)
+    tab = open_editor(context, page)
+    cookies = context.cookies()
+    context.clear_cookies(name="sessionid")
+    type_into_line(tab, page, 1, "typed after the session ended")
+    tab.keyboard.press("Enter")
+    expect(tab.locator('[data-notice="trouble"]')).to_contain_text("signed out")
+    context.add_cookies([cookie for cookie in cookies if cookie["name"] == "sessionid"])  # type: ignore[misc]
+    tab.get_by_role("button", name="Try now").click()
+    saved(tab)
+    assert text_at(page, 1) == "typed after the session ended"
+
+
+def test_closing_the_editor_lets_go_of_the_page(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    assert Claim.objects.filter(page=page).exists()
+    with tab.expect_request("**/release/"):
+        tab.goto("/review/")
+    expect(tab.locator("h1")).to_have_text("Review")
+    tab.wait_for_timeout(300)
+    assert not Claim.objects.filter(page=page).exists()
+
+
+def test_a_page_with_nothing_to_read_is_approved_as_empty(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.click("#nothing")
+    tab.click("#nothing-sure")
+    tab.wait_for_url(lambda url: f"/pages/{page.pk}/" not in url)
+    assert {text_at(page, position) for position in range(1, 5)} == {""}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 820])
+def test_queue_and_editor_have_no_accessibility_violations(
+    sign_in: SignIn, page: Page, reviewer: User, scheme: str, width: int
+) -> None:
+    tab = sign_in(reviewer, color_scheme=scheme).new_page()
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto("/review/")
+    found = {"queue": Axe().run(tab)}
+    tab.goto(f"/review/pages/{page.pk}/")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    tab.wait_for_timeout(400)
+    found["editor"] = Axe().run(tab)
+    tab.keyboard.press("1")
+    saved(tab)
+    tab.keyboard.press("e")
+    found["typing"] = Axe().run(tab)
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("?")
+    found["keys"] = Axe().run(tab)
+    tab.keyboard.press("Escape")
+    tab.click("#history")
+    tab.wait_for_selector(".past")
+    found["history"] = Axe().run(tab)
+    assert {name: result.generate_report() for name, result in found.items() if result.violations_count} == {}

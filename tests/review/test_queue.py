@@ -1,0 +1,116 @@
+"""The order of the queue, who sees what of it, and that nobody is given what somebody holds."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from review.claims import claim_page
+from review.queue import Order, QueueFilter, next_page, queue_slice, waiting
+from tests.factories import create_collection, create_membership, create_page, create_user
+from tests.review.written_page import create_reviewer, create_written_page
+from transcription.models import PageState, Role
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_least_certain_page_comes_first_and_pages_without_confidence_last() -> None:
+    collection = create_collection()
+    reviewer = create_reviewer(collection)
+    pages = {
+        confidence: create_page(collection=collection, state=PageState.IN_REVIEW, confidence=confidence)
+        for confidence in (0.4, None, 0.1, 0.3)
+    }
+    assert list(waiting(reviewer)) == [pages[0.1], pages[0.3], pages[0.4], pages[None]]
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_going_through_the_queue_by_parts_shows_every_page_once_in_order(order: Order) -> None:
+    collection = create_collection()
+    reviewer = create_reviewer(collection)
+    for confidence in (0.2, 0.2, None, 0.1, None, 0.2, 0.3):
+        create_page(collection=collection, state=PageState.IN_REVIEW, confidence=confidence)
+    wanted = QueueFilter(order=order)
+    seen, after = [], None
+    while True:
+        part = queue_slice(reviewer, wanted, after=after, size=2)
+        seen += list(part.pages)
+        after = part.after
+        if after is None:
+            break
+    assert seen == list(waiting(reviewer, wanted))
+    assert len(seen) == 7
+
+
+def test_staff_and_strangers_see_nothing_to_review() -> None:
+    page = create_written_page(image=False)
+    staff = create_membership(collection=page.collection, role=Role.STAFF).user
+    assert not waiting(staff).exists()
+    assert not waiting(create_user()).exists()
+    assert next_page(staff, QueueFilter()) is None
+
+
+@pytest.mark.parametrize("name", ["editor", "claim", "heartbeat", "release", "approve", "skip", "reopen"])
+def test_a_page_of_others_does_not_exist(client: Client, name: str) -> None:
+    page = create_written_page(image=False)
+    client.force_login(create_membership(collection=page.collection, role=Role.STAFF).user)
+    url = reverse(f"review:{name}", args=[page.pk])
+    values = {"token": "00000000-0000-0000-0000-000000000000", "mode": "whole_page", "active_seconds": "1"}
+    answer = client.get(url) if name == "editor" else client.post(url, values)
+    assert answer.status_code == 404
+
+
+def test_the_next_page_is_one_that_nobody_holds_and_that_was_not_skipped() -> None:
+    collection = create_collection()
+    reviewer, colleague = create_reviewer(collection), create_reviewer(collection)
+    held, skipped, free = (
+        create_written_page(collection=collection, confidence=c, image=False) for c in (0.1, 0.2, 0.3)
+    )
+    claim_page(page=held, reviewer=colleague)
+    claim = next_page(reviewer, QueueFilter(), skipped=[skipped.pk])
+    assert claim is not None
+    assert claim.page == free
+    assert next_page(reviewer, QueueFilter(), skipped=[skipped.pk]) is None
+
+
+def test_the_queue_counts_doubtful_words_and_says_who_is_on_a_page(client: Client) -> None:
+    page = create_written_page(image=False)
+    reviewer, colleague = create_reviewer(page.collection), create_reviewer(page.collection, username="colleague")
+    claim_page(page=page, reviewer=colleague)
+    part = queue_slice(reviewer, QueueFilter())
+    assert part.unsure == {page.run_id: 3}
+    client.force_login(reviewer)
+    answer = client.get(reverse("review:queue"))
+    assert "colleague" in answer.content.decode()
+
+
+def test_starting_claims_the_first_page_and_opens_it(client: Client) -> None:
+    page = create_written_page(image=False)
+    reviewer = create_reviewer(page.collection)
+    client.force_login(reviewer)
+    answer = client.post(reverse("review:start"), {"order": "useful"})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(reverse("review:editor", args=[page.pk]))
+    assert page.claim.reviewer == reviewer
+
+
+def test_skipping_goes_on_and_does_not_come_back_to_the_page(client: Client) -> None:
+    collection = create_collection()
+    reviewer = create_reviewer(collection)
+    first, second = (create_written_page(collection=collection, confidence=c, image=False) for c in (0.1, 0.2))
+    client.force_login(reviewer)
+    client.post(reverse("review:start"))
+    answer = client.post(reverse("review:skip", args=[first.pk])).json()
+    assert f"/review/pages/{second.pk}/" in answer["next"]
+    answer = client.post(reverse("review:skip", args=[second.pk])).json()
+    assert answer["next"].startswith(reverse("review:queue"))
+
+
+def test_the_filter_shows_one_collection_and_what_i_work_on() -> None:
+    mine, other = create_written_page(image=False), create_written_page(image=False)
+    reviewer = create_reviewer(mine.collection)
+    create_membership(collection=other.collection, role=Role.REVIEWER, user=reviewer)
+    claim_page(page=mine, reviewer=reviewer)
+    assert list(waiting(reviewer, QueueFilter(collection=other.collection_id))) == [other]
+    assert list(waiting(reviewer, QueueFilter(mine=True))) == [mine]
