@@ -1,7 +1,7 @@
 """Whether a ridge of ink is a line of writing: a logistic model on a dozen measures of each candidate.
 
 It drops page edges, rules, folds, stains and writing that shines through. The weights were fitted by ridge
-logistic regression to candidates on 316 published page layouts of eleven French archival collections, each collection
+logistic regression to candidates on 317 published page layouts of eleven French archival collections, each collection
 weighing the same; a candidate was right when the cBAD coverage by some true baseline was over a half.
 """
 
