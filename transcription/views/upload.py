@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from transcription.errors import BadInput
+from transcription.formats.kinds import safe_name
 from transcription.models import Collection, Failure, Original, Upload, Work, WorkState
 from transcription.steps.progress import collection_progress
 from transcription.steps.store import Received, receive_file
@@ -144,7 +145,7 @@ def _accepted(upload: Upload, name: str, received: Received) -> JsonResponse:
         return JsonResponse({"status": "stored", "name": name, "message": "", "code": ""})
     other = cast(Original, received.duplicate_of)
     # The same file under the same name is an upload that is continued, or an answer that got lost: no problem to show.
-    code = "here-already" if other.name == name else "duplicate"
+    code = "here-already" if other.name == safe_name(name) else "duplicate"
     message = _("“%(name)s” is the same scan as “%(other)s”, which this collection already holds.") % {
         "name": name,
         "other": other.name,
