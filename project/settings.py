@@ -274,5 +274,6 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "kombu": {"level": "WARNING"},
         "PIL": {"level": "INFO"},
+        "pyvips": {"level": "WARNING"},
     },
 }

@@ -61,6 +61,7 @@ class StagePass(models.Model):
     pass_version = models.ForeignKey(PassVersion, on_delete=models.PROTECT)
     stage = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveSmallIntegerField(default=0)
+    weight = models.FloatField(default=1.0, help_text="how much the vote trusts this pass beside the others")
 
     class Meta:
         ordering = ["stage", "position"]

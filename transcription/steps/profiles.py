@@ -25,6 +25,7 @@ class PassRecipe:
 
     recipe: str
     engine: str
+    weight: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -53,10 +54,10 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
 
 def default_profile_version() -> ProfileVersion:
     """The bundled profile at the engines' present state; a new version when weights, code or options changed."""
-    passes = [[_pass_version(recipe) for recipe in stage] for stage in DEFAULT_STAGES]
+    passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in DEFAULT_STAGES]
     calibration = _shipped_calibration()
     state = [
-        [[version.digest for version in stage] for stage in passes],
+        [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
         registry().digest(DEFAULT_SEGMENTER),
         calibration,
     ]
@@ -81,9 +82,15 @@ def default_profile_version() -> ProfileVersion:
         )
         if created:
             StagePass.objects.bulk_create(
-                StagePass(profile_version=version, pass_version=pass_version, stage=stage, position=position)
+                StagePass(
+                    profile_version=version,
+                    pass_version=pass_version,
+                    stage=stage,
+                    position=position,
+                    weight=recipe.weight,
+                )
                 for stage, versions in enumerate(passes)
-                for position, pass_version in enumerate(versions)
+                for position, (pass_version, recipe) in enumerate(versions)
             )
     return version
 

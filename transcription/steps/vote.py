@@ -26,9 +26,12 @@ def vote(work: Work, token: uuid.UUID) -> None:
     assert run is not None
     lines = _lines_of_stage(run, work.stage)
     readings: dict[int, list[voting.PassReading]] = defaultdict(list)
+    weights = dict(run.profile_version.stage_passes.values_list("pass_version", "weight"))
     for reading in Reading.objects.filter(run=run, line__in=lines).select_related("pass_version").order_by("pk"):
         version = reading.pass_version
-        readings[reading.line_id].append(voting.PassReading(version.name, version.engine, reading.to_record()))
+        readings[reading.line_id].append(
+            voting.PassReading(version.name, version.engine, reading.to_record(), weights.get(version.pk, 1.0))
+        )
     calibration = calibration_of(run)
     votes = [_row(run, line, work.stage, readings.get(line, []), calibration) for line in lines]
     with finishing(work, token) as page:

@@ -29,9 +29,7 @@ def warp(pixels: Gray, height: int, max_width: int, rng: np.random.Generator) ->
     ground = int(np.percentile(pixels, 75))
     if scale < 0.9:  # remap samples points: smooth first, or thin strokes vanish
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.35 / scale).astype(np.uint8)
-    warped = cv2.remap(
-        pixels, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=ground
-    )
+    warped = cv2.remap(pixels, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=ground)
     return warped.astype(np.uint8)
 
 

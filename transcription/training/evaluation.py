@@ -37,6 +37,7 @@ class Pass:
     engine: str
     recognizer: Recognizer
     recipe: str = "plain"
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,18 @@ class PageSample:
 
 def read_lines(crops: Sequence[Gray], passes: Sequence[Pass], language: str) -> list[str]:
     """The voted text of each line image; with one pass, that pass's text. A line nobody could read is empty."""
+    return [_text(found) for found in read_in_passes(crops, passes, language)]
+
+
+def read_in_passes(crops: Sequence[Gray], passes: Sequence[Pass], language: str) -> list[list[voting.PassReading]]:
+    """The readings of each line image, ready for the vote."""
     readings: list[list[voting.PassReading]] = [[] for _ in crops]
     for each in passes:
         images = (LineImage(key, enhance(crop, each.recipe)) for key, crop in enumerate(crops))
         for result in each.recognizer.recognize(images, Hints(language=language)):
             if isinstance(result, ReadingRecord):
-                readings[result.key].append(voting.PassReading(each.name, each.engine, result))
-    return [_text(found) for found in readings]
+                readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight))
+    return readings
 
 
 def _text(found: list[voting.PassReading]) -> str:

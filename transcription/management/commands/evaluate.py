@@ -16,7 +16,7 @@ from transcription.training.evaluation import Pass, Report, evaluate_lines, eval
 
 class Command(BaseCommand):
     help = "Character and word error rates, strict and normalised, per set with 95 % bootstrap intervals by document."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own attribute
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["lines", "pages"])
@@ -47,18 +47,19 @@ class Command(BaseCommand):
         elif options["engine"]:
             passes = recipes_of(options["engine"], registry().recognizer(options["engine"]), ["plain"])
         else:
-            passes = _passes_of_profile(options["profile"] or DEFAULT_PROFILE)
+            passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
             return evaluate_lines(path, split, passes, limit=limit, sets=sets)
         reader = page_reader(registry().segmenter(DEFAULT_SEGMENTER), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 
-def _passes_of_profile(name: str) -> list[Pass]:
+def passes_of_profile(name: str) -> list[Pass]:
+    """The passes of the bundled profile, their engines loaded."""
     if name != DEFAULT_PROFILE:
         raise CommandError(f"No profile is called “{name}”; there is {DEFAULT_PROFILE}.")
     return [
-        Pass(recipe.name, recipe.engine, registry().recognizer(recipe.engine), recipe.recipe)
+        Pass(recipe.name, recipe.engine, registry().recognizer(recipe.engine), recipe.recipe, recipe.weight)
         for stage in DEFAULT_STAGES
         for recipe in stage
     ]
@@ -77,5 +78,7 @@ def _as_table(report: Report) -> str:
             f"{interval:>16}{figures['wer_strict']:>8.3f}"
         )
     mean = report["mean"]
-    rows.append(f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}")
+    rows.append(
+        f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
+    )
     return "\n".join(rows)

@@ -1,0 +1,110 @@
+"""`manage.py bench`: what the parts of reading cost on this machine, on pages that Longhand draws itself. JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.management.base import BaseCommand, CommandParser
+
+from transcription.formats.decode import extract, probe
+from transcription.formats.pyramid import dzi_tile, read_gray
+from transcription.htr import voting
+from transcription.htr.crop import cut_line
+from transcription.htr.enhance import RECIPES, enhance
+from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.steps.profiles import DEFAULT_SEGMENTER, registry
+from transcription.training.evaluation import recipes_of
+from transcription.training.sample import render_sample
+
+PAGES = 6
+
+
+class Command(BaseCommand):
+    help = "Seconds per page and lines per second of each part, medians of several runs, one thread. Prints JSON."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--runs", type=int, default=3)
+
+    def handle(self, *, runs: int, **_: Any) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            report = {"machine": _machine()} | _measure(Path(folder), runs)
+        self.stdout.write(json.dumps(report, indent=2))
+
+
+def _machine() -> dict[str, Any]:
+    return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
+
+
+def _measure(folder: Path, runs: int) -> dict[str, Any]:
+    began = time.perf_counter()
+    files = [file for file in render_sample(folder / "scans") if file.path.suffix == ".jpg" and file.pages][:PAGES]
+    drawn = time.perf_counter() - began
+    pyramids = [folder / f"{number}.tif" for number in range(len(files))]
+
+    def prepare() -> None:
+        for file, pyramid in zip(files, pyramids, strict=True):
+            probe(file.path, file.name)
+            extract(file.path, file.name, 0, pyramid, pyramid.with_suffix(".jpg"))
+
+    seconds = {"prepare_page": _median(prepare, runs) / len(files)}
+    images = [read_gray(pyramid)[0] for pyramid in pyramids]
+    seconds["read_gray_page"] = _median(lambda: [read_gray(pyramid) for pyramid in pyramids], runs) / len(files)
+    seconds["tile"] = _median(lambda: [dzi_tile(pyramids[0], 10, 0, 0) for _ in range(10)], runs) / 10
+    segmenter = registry().segmenter(DEFAULT_SEGMENTER)
+    layouts = [segmenter.segment(image) for image in images]
+    seconds["segment_page"] = _median(lambda: [segmenter.segment(image) for image in images], runs) / len(images)
+
+    def cut() -> list[np.ndarray[Any, Any]]:
+        pairs = zip(images, layouts, strict=True)
+        return [cut_line(image, line) for image, layout in pairs for line in layout.lines]
+
+    crops = cut()
+    rates: dict[str, float] = {"cut": len(crops) / _median(cut, runs)}
+    for name in RECIPES:
+        rates[f"enhance_{name}"] = len(crops) / _median(lambda name=name: [enhance(c, name) for c in crops], runs)  # type: ignore[misc]
+    recognizer = registry().recognizer("starter")
+
+    def read(recipe: str = "plain") -> list[ReadingRecord]:
+        lines = (LineImage(key, enhance(crop, recipe)) for key, crop in enumerate(crops))
+        return [r for r in recognizer.recognize(lines, Hints()) if isinstance(r, ReadingRecord)]
+
+    rates["starter_read"] = len(crops) / _median(read, runs)
+    readings = _readings(crops, read)
+    rates["vote_three_passes"] = len(readings) / _median(lambda: [voting.vote(each) for each in readings], runs)
+    return {
+        "pages": len(files),
+        "lines": len(crops),
+        "runs": runs,
+        "seconds": {name: round(value, 4) for name, value in (seconds | {"draw_sample": drawn}).items()},
+        "lines_per_second": {name: round(value, 1) for name, value in rates.items()},
+    }
+
+
+def _readings(
+    crops: list[np.ndarray[Any, Any]], read: Callable[[str], list[ReadingRecord]]
+) -> list[list[voting.PassReading]]:
+    found: list[list[voting.PassReading]] = [[] for _ in crops]
+    for each in recipes_of("starter", registry().recognizer("starter"), ["plain", "clahe", "adaptive"]):
+        for record in read(each.recipe):
+            found[record.key].append(voting.PassReading(each.name, each.engine, record))
+    return [each for each in found if each]
+
+
+def _median(action: Callable[[], object], runs: int) -> float:
+    """Median wall seconds of ``runs`` calls after one that is not counted."""
+    action()
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
