@@ -54,6 +54,7 @@ const add = (entries) => {
     else waiting.push(item);
   }
   part("progress").hidden = totals.files === 0;
+  part("drop").classList.toggle("compact", totals.files > 0);
   pump();
 };
 
@@ -213,6 +214,7 @@ const fail = (item, message, code, retriable, duplicate = false) => {
   problems.get(item)?.remove();
   const row = document.querySelector("template[data-problem]").content.firstElementChild.cloneNode(true);
   row.classList.toggle("problem-duplicate", duplicate);
+  row.querySelector("b").hidden = message.includes(item.file.name);
   row.querySelector("b").textContent = item.folder ? `${item.folder}/${item.file.name}` : item.file.name;
   row.querySelector("p span").textContent = message;
   row.querySelector('[data-act="retry"]').hidden = !retriable;

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
-from django.db import transaction
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
 
 from transcription.errors import BadInput
 from transcription.formats.decode import accepted_kind
@@ -62,8 +63,16 @@ def receive_file(
         put(temporary, original.file)
     finally:
         temporary.unlink(missing_ok=True)
-    title = document_title or (name if kind.value in {"pdf", "tiff"} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}")
+    title = document_title or (
+        name if kind.value in {"pdf", "tiff"} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
+    )
     with transaction.atomic():
+        _wait_for_same_bytes(collection, digest)
+        # Looked for again: four files at a time arrive, and their twin may have been stored meanwhile.
+        duplicate = collection.originals.filter(sha256=digest).first()
+        if duplicate is not None and not keep_duplicate:
+            default_storage.delete(original.file)
+            return Received(None, duplicate)
         original.document = _document(collection, title)
         original.save(force_insert=True)
         enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
@@ -86,6 +95,12 @@ def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> tuple[str, int]:
     file.flush()
     os.fsync(file.fileno())
     return sha.hexdigest(), size
+
+
+def _wait_for_same_bytes(collection: Collection, digest: str) -> None:
+    """Let one transaction at a time store these bytes in this collection; released when it ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{collection.pk}:{digest}"])
 
 
 def _document(collection: Collection, title: str) -> Document:

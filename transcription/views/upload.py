@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from transcription.errors import BadInput
 from transcription.formats.kinds import safe_name
-from transcription.models import Collection, Failure, Original, Upload, Work, WorkState
+from transcription.models import Collection, Failure, Original, Step, Upload, Work, WorkState
 from transcription.steps.progress import collection_progress
 from transcription.steps.store import Received, receive_file
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
@@ -164,10 +164,9 @@ def upload_status(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 def _status(upload: Upload) -> dict[str, object]:
     received = Original.objects.filter(upload=upload)
-    failures = Failure.objects.open().filter(original__in=received, page=None).select_related("original")
-    waiting = Work.objects.filter(
-        original__in=received, page=None, state__in=[WorkState.QUEUED, WorkState.RUNNING]
-    ).count()
+    of_upload = Q(original__in=received) | Q(page__original__in=received, step=Step.PREPARE)
+    failures = Failure.objects.open().filter(of_upload).select_related("original", "page__original")
+    waiting = Work.objects.filter(of_upload, state__in=[WorkState.QUEUED, WorkState.RUNNING]).count()
     return {
         "upload": upload,
         "collection": upload.collection,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
 from pytest_django.fixtures import Settings
 
-from tests.factories import create_failure, create_original, create_upload
+from tests.factories import create_collection, create_failure, create_original, create_upload
 from transcription.errors import BadInput
 from transcription.models import Collection, Original, Role, Step, Upload, Work
+from transcription.steps.store import receive_file
 from transcription.views.upload import RequestBody
 
 
@@ -139,8 +143,7 @@ def test_sending_a_file_again_after_a_lost_answer_is_no_problem(send: Callable[.
 
 def test_a_body_that_ends_early_is_never_taken_for_a_whole_file() -> None:
     request = HttpRequest()
-    request._stream = io.BytesIO(b"half of it")
-    request._read_started = False
+    vars(request).update(_stream=io.BytesIO(b"half of it"), _read_started=False)
     body = RequestBody(request, expected=20, name="scan.png")
     assert body.read(10) == b"half of it"
     with pytest.raises(BadInput) as caught:
@@ -157,3 +160,26 @@ def test_the_status_names_files_that_could_not_be_opened(
     status = member(Role.STAFF).get(reverse("transcription:upload_status", args=[upload.pk])).json()
     assert "it ends after 41 %" in status["html"]
     assert status["waiting"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_bytes_arriving_four_at_a_time_are_stored_once() -> None:
+    collection = create_collection()
+    upload, data, together = create_upload(collection=collection), png(), threading.Barrier(4)
+
+    def receive(number: int) -> bool:
+        together.wait(10)
+        try:
+            stream = io.BytesIO(data)
+            received = receive_file(collection=collection, upload=upload, name=f"{number}.png", stream=stream)
+            return received.original is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        stored = list(threads.map(receive, range(4)))
+    assert sorted(stored) == [False, False, False, True]
+    originals = Original.objects.filter(collection=collection)
+    assert originals.count() == 1
+    folders = [Path(default_storage.path(original.file)).parent.parent for original in originals]
+    assert sum(file.is_file() for file in folders[0].rglob("*")) == 1
