@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ from transcription.views.page import viewer_config
 
 SKIPPED = "review_skipped"
 MOST_SKIPPED = 500
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # what archives write in the field may be anything
 
 
 @login_required
@@ -97,10 +99,12 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             "history": reverse("review:line-history", args=[0]),
         },
     }
+    language = page.collection.language
     context = {
         "section": "review",
         "page": page,
         "data": data,
+        "language": language if LANGUAGE_TAG.fullmatch(language) else "",
         "modes": Approval.Mode,
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
@@ -139,7 +143,6 @@ def approve(request: HttpRequest, pk: int) -> dict[str, Any]:
     else:
         mode = Approval.Mode(data["mode"])
         approvals.approve(page=page, reviewer=user, mode=mode, active_seconds=data["active_seconds"])
-    messages.success(request, _("%(page)s is approved.") % {"page": page})
     return _go_on(request)
 
 
@@ -204,6 +207,7 @@ def _go_on(request: HttpRequest) -> dict[str, Any]:
     wanted = QueueForm(request.POST, user=user).wanted
     following = next_page(user, wanted, skipped=request.session.get(SKIPPED, []))
     if following is None:
+        messages.info(request, _("No other page is free at this moment."))
         return {"next": f"{reverse('review:queue')}?{_query(wanted)}"}
     return {"next": _editor_url(following.page_id, wanted)}
 

@@ -51,7 +51,7 @@ export class Lines {
       type: "button", className: "line-number", tabIndex: -1, textContent: line.position,
       ariaLabel: this.t("line", { position: line.position }),
     });
-    const text = make("div", { className: "line-text", lang: document.body.dataset.language ?? "" });
+    const text = make("div", { className: "line-text" });
     line.words.forEach((word, j) => {
       if (j) text.append(" ");
       text.append(this.#word(word, j, here));
@@ -186,7 +186,7 @@ export class Lines {
     const row = this.rows[i];
     const area = make("textarea", {
       className: "line-field", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
-      ariaLabel: this.t("editLine", { position: line.position }), lang: document.body.dataset.language ?? "",
+      ariaLabel: this.t("editLine", { position: line.position }),
     });
     this.field = { line: i, area, from: line.text };
     row.querySelector(".line-text").replaceChildren(area);

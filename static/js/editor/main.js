@@ -77,6 +77,7 @@ const verbs = {
     const other = page.currentWord?.alternatives[k];
     if (!other || page.readOnly) return;
     replaceWord(other.text, "alternative");
+    if (!other.text) page.word -= 1; // the word is gone, and the next one stands in its place
     advance();
   },
   confirm() {
@@ -136,6 +137,11 @@ function redone(line, otherwise) {
   say(line ? t("undone", { position: line.position }) : t(otherwise));
 }
 
+const LEFT = "longhand:left"; // what the next page says of this one
+let news = sessionStorage.getItem(LEFT);
+sessionStorage.removeItem(LEFT);
+const tellNextPage = (text) => sessionStorage.setItem(LEFT, text);
+
 let leaving = false;
 
 /** Save everything, end the work on this page, open the next. */
@@ -154,6 +160,7 @@ async function leave(url, fields) {
       ...Object.fromEntries(following), ...fields, active_seconds: activeSeconds,
     });
     claim.lose();
+    if (url === data.urls.approve) tellNextPage(t("approved", { page: data.title }));
     location.assign(answer.next);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
@@ -194,7 +201,7 @@ function showSaving() {
   status.dataset.state = unsaved ? (saver.busy && !saver.trouble ? "busy" : "unsaved") : "saved";
   if (unsaved && saver.busy && !saver.trouble) status.textContent = t("saving");
   else if (unsaved) status.textContent = unsaved === 1 ? t("unsavedOne") : t("unsavedMany", { count: unsaved });
-  else if (seconds === null) status.textContent = t("notYet");
+  else if (seconds === null) status.textContent = news ?? t("notYet");
   else if (seconds < 2) status.textContent = t("savedNow");
   else status.textContent = seconds < 90 ? t("savedSeconds", { seconds }) : t("savedMinutes", { minutes: Math.round(seconds / 60) });
 }
@@ -359,4 +366,6 @@ if (data.inReview) await claim.take();
 if (!(doubtfulOnly() && page.hop(1))) page.go(0, null);
 showCount();
 showSaving();
+if (news) say(news);
+setTimeout(() => { news = null; }, 6000);
 document.body.dataset.ready = "";

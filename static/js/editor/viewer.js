@@ -20,6 +20,8 @@ export class Viewer extends EventTarget {
     this.element = element;
     this.free = false; // the reviewer has zoomed: the image then only pans
     this.light = 0;
+    const widths = page.lines.map((line) => boundsOf(line.polygon).width).sort((a, b) => a - b);
+    this.usualWidth = widths[Math.floor(widths.length * 0.8)] ?? page.data.image.width;
     const image = page.data.image;
     this.viewer = window.OpenSeadragon({
       element,
@@ -103,11 +105,12 @@ export class Viewer extends EventTarget {
     const { viewport } = this.viewer;
     const container = viewport.getContainerSize();
     if (!this.free) {
-      const width = Math.max(around.width * 1.06, this.page.data.image.width * 0.3);
+      // As wide as most lines are, so that the zoom stays the same from line to line and writing begins at one place.
+      const width = Math.max(around.width, this.usualWidth) * 1.08;
       const height = (width * container.y) / Math.max(container.x, 1);
       // A little above the middle: what comes next is worth more room than what is done.
       const rect = item.imageToViewportRectangle(
-        around.x + around.width / 2 - width / 2, around.y + around.height / 2 - height * 0.42, width, height);
+        around.x - width * 0.04, around.y + around.height / 2 - height * 0.42, width, height);
       viewport.fitBounds(rect, immediately);
       return;
     }
