@@ -21,9 +21,8 @@ const schedule = () => {
 };
 
 const poll = () => {
-  // A person is about to press something in there, or reads a dialog: leave it under their hands.
-  const busy = live.contains(document.activeElement) || document.querySelector("dialog[open]");
-  if (busy && !document.hidden) schedule();
+  // What can be focused in there has an id, so that htmx gives it its focus back; a dialog is left in peace.
+  if (document.querySelector("dialog[open]")) schedule();
   else live.dispatchEvent(new CustomEvent("longhand:poll"));
 };
 

@@ -22,14 +22,20 @@ const choose = (id, { reveal = true } = {}) => {
   if (reveal && viewer) revealLine(id);
 };
 
-const revealLine = (id) => {
+// The line's bounding box, in the coordinates of the viewport.
+const boundsOf = (id) => {
   const line = config.lines.find((each) => each.id === id);
   const item = viewer.world.getItemAt(0);
-  if (!line || !item) return;
+  if (!line || !item) return null;
   const xs = line.polygon.map((point) => point[0]);
   const ys = line.polygon.map((point) => point[1]);
   const box = new OpenSeadragon.Rect(Math.min(...xs), Math.min(...ys), Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
-  const target = item.imageToViewportRectangle(box);
+  return item.imageToViewportRectangle(box);
+};
+
+const revealLine = (id) => {
+  const target = boundsOf(id);
+  if (!target) return;
   const view = viewer.viewport.getBounds(true);
   const inside = target.x >= view.x && target.y >= view.y && target.x + target.width <= view.x + view.width && target.y + target.height <= view.y + view.height;
   if (!inside) viewer.viewport.panTo(target.getCenter());
@@ -78,9 +84,16 @@ const drawOutlines = () => {
   });
 };
 
+// Around the chosen line, so that what is being read does not leave the view.
+const zoom = (factor) => {
+  const center = chosen === null ? undefined : boundsOf(chosen)?.getCenter();
+  viewer.viewport.zoomBy(factor, center).applyConstraints();
+  if (chosen !== null && factor > 1) revealLine(chosen);
+};
+
 const acts = {
-  in: () => viewer.viewport.zoomBy(1.5).applyConstraints(),
-  out: () => viewer.viewport.zoomBy(1 / 1.5).applyConstraints(),
+  in: () => zoom(1.5),
+  out: () => zoom(1 / 1.5),
   fit: () => viewer.viewport.goHome(),
   rotate: () => viewer.viewport.setRotation(viewer.viewport.getRotation() + 90),
   outlines: () => {
