@@ -38,7 +38,7 @@ export class Viewer extends EventTarget {
       showNavigationControl: false,
       showNavigator: true,
       navigatorPosition: "TOP_RIGHT",
-      navigatorSizeRatio: 0.15,
+      navigatorSizeRatio: 0.12,
       navigatorAutoFade: true,
       animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.45,
       springStiffness: 9,
