@@ -51,6 +51,12 @@ def _record(line: Line, decisions: Sequence[Decision], reviewer: User) -> None:
     vote = latest_vote(line) if decisions else None
     if vote is None:
         return
+    last = {
+        word: (kind, after)
+        for word, kind, after in WordDecision.objects.filter(vote=vote, reviewer=reviewer)
+        .order_by("pk")
+        .values_list("word", "kind", "after")
+    }
     WordDecision.objects.bulk_create(
         WordDecision(
             line=line,
@@ -62,5 +68,6 @@ def _record(line: Line, decisions: Sequence[Decision], reviewer: User) -> None:
             reviewer=reviewer,
         )
         for decision in decisions
-        if decision.word < len(vote.words)  # a page read again while it was open may have fewer words
+        # A page read again while it was open may have fewer words; a request sent twice decides nothing new.
+        if decision.word < len(vote.words) and last.get(decision.word) != (decision.kind, decision.after)
     )

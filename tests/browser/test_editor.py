@@ -275,6 +275,15 @@ def test_typing_moves_from_line_to_line_and_saves_each(sign_in: SignIn, page: Pa
     assert [text_at(page, 1), text_at(page, 2)] == ["one", "two"]
 
 
+def test_a_word_clicked_twice_is_typed_over(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.locator(f'[data-line="{line_at(page, 1).pk}"] .word').nth(4).dblclick()
+    tab.keyboard.type("April")  # the word is selected
+    tab.keyboard.press("Enter")
+    saved(tab)
+    assert text_at(page, 1) == "On the 4th day April May 1702 the Rector"
+
+
 def test_a_word_is_marked_unclear_then_illegible_then_plain(sign_in: SignIn, page: Page, reviewer: User) -> None:
     tab = open_editor(sign_in(reviewer), page)
     for marked in ("Anne[?]", "[…]", "Anne"):

@@ -93,10 +93,12 @@ def test_a_line_of_a_page_that_somebody_holds_gets_423_with_their_name(
     assert line.revisions.count() == 1
 
 
-def test_a_repeated_save_adds_no_revision(client: Client, line: Line, reviewer: User) -> None:
+def test_a_repeated_save_adds_no_revision_and_no_decision(client: Client, line: Line, reviewer: User) -> None:
     for _ in range(2):
-        assert save(client, line, CORRECTED, 1).status_code == 200
+        decisions = [{"word": 4, "kind": "alternative", "after": "Anna"}]
+        assert save(client, line, CORRECTED, 1, decisions).status_code == 200
     assert line.revisions.count() == 2
+    assert WordDecision.objects.count() == 1
 
 
 def test_the_signed_out_get_401_not_a_login_page(client: Client, line: Line) -> None:

@@ -24,14 +24,9 @@ export class Lines {
     page.addEventListener("place", ({ detail }) => this.#move(detail ?? {}));
     page.addEventListener("readonly", () => this.redraw());
     list.addEventListener("click", (event) => this.#click(event));
-    list.addEventListener("dblclick", (event) => {
-      const word = event.target.closest(".word");
-      if (word) this.edit(this.#lineOf(word), Number(word.dataset.word));
-    });
   }
 
   redraw() { this.rows.forEach((_, i) => this.#draw(i)); }
-  #lineOf(element) { return Number(element.closest(".line").dataset.index); }
 
   #row(line, i) {
     const row = make("li", { className: "line", dataset: { index: i, line: line.id } });
@@ -173,6 +168,7 @@ export class Lines {
     else if (choice && "take" in choice.dataset) this.act.take(Number(choice.dataset.take));
     else if (choice && "confirm" in choice.dataset) this.act.confirm();
     else if (target.closest("[data-edit]")) this.edit(i, this.page.line === i ? this.page.word : null);
+    else if (target.closest(".word-current")) this.edit(i, this.page.word);
     else if (target.closest(".word")) this.page.go(i, Number(target.closest(".word").dataset.word));
     else this.page.go(i, null);
   }

@@ -230,7 +230,13 @@ saver.addEventListener("refused", ({ detail: { line, message } }) => {
   notices.show("refused", "bad", t("refused", { line: line.position, message }));
 });
 saver.addEventListener("conflict", ({ detail: line }) => askConflict(line));
-page.addEventListener("line", () => { showSaving(); showCount(); });
+page.addEventListener("line", () => {
+  showSaving();
+  showCount();
+  if (page.unsaved().length) return;
+  for (const name of ["approve", "refused"]) notices.hide(name);
+  setTimeout(() => notices.hide("restored"), 6000);
+});
 window.addEventListener("beforeunload", (event) => {
   lines.commit();
   if (page.lines.some((line) => line.status === "dirty" || line.status === "conflict")) event.preventDefault();
