@@ -161,7 +161,7 @@ ENGINES: dict[str, EngineDeclaration] = {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "1",
         "WEIGHTS": "starter.safetensors",
-        "OPTIONS": {"threads": _env.engine_threads},
+        "RUNTIME": {"threads": _env.engine_threads},
     },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",

@@ -62,9 +62,7 @@ def refresh(package: dict[str, Any], *, record: bool) -> list[str]:
         if record:
             entry["sha256"] = digest(content)
         elif digest(content) != entry["sha256"]:
-            faults.append(
-                f"{entry['path']}: the registry sent {digest(content)}, VENDOR.json says {entry['sha256']}."
-            )
+            faults.append(f"{entry['path']}: the registry sent {digest(content)}, VENDOR.json says {entry['sha256']}.")
             continue
         target = VENDOR / entry["path"]
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,9 +71,7 @@ def refresh(package: dict[str, Any], *, record: bool) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--record",
         action="store_true",
@@ -83,15 +79,9 @@ def main() -> int:
     )
     record = parser.parse_args().record
     manifest = json.loads((VENDOR / "VENDOR.json").read_text(encoding="utf-8"))
-    faults = [
-        fault
-        for package in manifest["packages"]
-        for fault in refresh(package, record=record)
-    ]
+    faults = [fault for package in manifest["packages"] for fault in refresh(package, record=record)]
     if record:
-        (VENDOR / "VENDOR.json").write_text(
-            json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
-        )
+        (VENDOR / "VENDOR.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

@@ -11,9 +11,7 @@ import pytest
 
 VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
 PACKAGES = json.loads((VENDOR / "VENDOR.json").read_text(encoding="utf-8"))["packages"]
-FILES = {
-    entry["path"]: entry["sha256"] for package in PACKAGES for entry in package["files"]
-}
+FILES = {entry["path"]: entry["sha256"] for package in PACKAGES for entry in package["files"]}
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
@@ -22,11 +20,7 @@ def test_vendored_file_has_its_recorded_digest(path: str) -> None:
 
 
 def test_every_file_in_the_folder_is_named_in_the_manifest() -> None:
-    found = {
-        path.relative_to(VENDOR).as_posix()
-        for path in VENDOR.rglob("*")
-        if path.is_file()
-    }
+    found = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
     assert found - set(FILES) == {"VENDOR.json", "fonts/fonts.css"}
 
 

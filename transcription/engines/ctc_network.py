@@ -65,7 +65,8 @@ class CtcNetwork(nn.Module):
         return logits.log_softmax(-1), auxiliary.log_softmax(-1)
 
     def _columns(self, x: Tensor) -> Tensor:
-        assert x.dim() == 4 and x.shape[1] == 1 and x.shape[2] == INPUT_HEIGHT, tuple(x.shape)
+        assert x.dim() == 4, tuple(x.shape)
+        assert x.shape[1:3] == (1, INPUT_HEIGHT), tuple(x.shape)
         h = self.features(x)  # (B, 160, 3, W/4)
         columns: Tensor = self.dropout(torch.relu(self.project(h.flatten(1, 2).transpose(1, 2))))  # (B, W/4, 256)
         return columns

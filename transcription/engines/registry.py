@@ -18,11 +18,16 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 class EngineDeclaration(TypedDict):
-    """One entry of settings.ENGINES. ``VERSION`` changes when the code reads differently with the same weights."""
+    """One entry of settings.ENGINES. ``VERSION`` changes when the code reads differently with the same weights.
+
+    ``RUNTIME`` holds options that change how fast an engine reads on this machine and never what: they are no part of
+    its digest, or machines of unlike sizes could not work on one queue.
+    """
 
     CLASS: str
     VERSION: str
     OPTIONS: NotRequired[dict[str, Any]]
+    RUNTIME: NotRequired[dict[str, Any]]
     WEIGHTS: NotRequired[str]
 
 
@@ -71,7 +76,7 @@ class Registry:
             declared = self._declared(name)
             module, _, attribute = declared["CLASS"].rpartition(".")
             engine_class = getattr(importlib.import_module(module), attribute)
-            options = dict(declared.get("OPTIONS", {}))
+            options = declared.get("OPTIONS", {}) | declared.get("RUNTIME", {})
             if "WEIGHTS" in declared:
                 options["weights"] = WEIGHTS / declared["WEIGHTS"]
             self._built[name] = engine_class(**options)

@@ -36,7 +36,7 @@ class Starter:
             self._network.load_state_dict(load_tensors(weights))
         except RuntimeError as error:
             raise WeightsError(f"{weights} does not fit the starter's network: {error}") from error
-        self._network.eval().to(memory_format=torch.channels_last)
+        self._network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._batch_columns = batch_columns
         self._max_width = max_width
 
@@ -48,7 +48,7 @@ class Starter:
             if pixels.ndim != 2 or 0 in pixels.shape:
                 yield ItemError(crop.key, "bad-crop", f"The line image has the shape {pixels.shape}, not (H, W).")
                 continue
-            prepared.append((crop.key, ink(fit_height(pixels, INPUT_HEIGHT, self._max_width))))  # type: ignore[arg-type]
+            prepared.append((crop.key, ink(fit_height(pixels, INPUT_HEIGHT, self._max_width))))
         prepared.sort(key=lambda item: item[1].shape[1])
         start = 0
         while start < len(prepared):

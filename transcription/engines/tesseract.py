@@ -45,7 +45,7 @@ class Tesseract:
         command = [self._program, "stdin", "stdout", "--psm", mode, "-l", LANGUAGES.get(language, "eng")]
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         try:
-            done = subprocess.run(  # noqa: S603 - a fixed program, the image on stdin
+            done = subprocess.run(  # a fixed program, the image on stdin
                 command, input=encoded, capture_output=True, timeout=self._seconds, env=environment, check=True
             )
         except subprocess.TimeoutExpired as error:

@@ -36,8 +36,7 @@ def adaptive(image: Gray, *, window: float = 0.6, offset: int = 12, denoise: flo
     size = max(15, int(min(image.shape[0], 120) * window) | 1)
     quiet = cv2.bilateralFilter(image, 5, denoise, 2.0)
     binary = cv2.adaptiveThreshold(quiet, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, size, offset)
-    softened: Gray = cv2.GaussianBlur(binary, (3, 3), 0)
-    return softened
+    return cv2.GaussianBlur(binary, (3, 3), 0).astype(np.uint8)
 
 
 def background(image: Gray, *, scale: float = 1.0) -> Gray:

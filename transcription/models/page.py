@@ -38,7 +38,7 @@ class PageQuerySet(models.QuerySet["Page"]):
 
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
-        from transcription.models.failure import Failure  # noqa: PLC0415 - Failure points at Page
+        from transcription.models.failure import Failure  # not above: Failure points at Page
 
         return self.filter(Exists(Failure.objects.filter(page=OuterRef("pk"), resolved_at=None)))
 

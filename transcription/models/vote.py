@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Vote(models.Model):
-    """``words`` is a list of {text, confidence, score, support, span, passes, alternatives: [{text, support, passes}]}."""
+    """``words``: list of {text, confidence, score, support, span, passes, alternatives: [{text, support, passes}]}."""
 
     run = models.ForeignKey("transcription.Run", on_delete=models.CASCADE, related_name="votes")
     line = models.ForeignKey("transcription.Line", on_delete=models.CASCADE, related_name="votes")

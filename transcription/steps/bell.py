@@ -10,11 +10,15 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from transcription.models import Queue
+
 logger = logging.getLogger(__name__)
 
 # A worker keeps claiming until nothing is due, so one ring serves many rows.
 QUIET_SECONDS = 0.2
-_last_rung: dict[str, float] = {}
+# A broker that did not answer is left alone for a while: an upload of many files must not wait for it at each.
+MUTE_SECONDS = 5.0
+_quiet_until: dict[str, float] = {}
 
 
 def ring_on_commit(queue: str) -> None:
@@ -24,13 +28,14 @@ def ring_on_commit(queue: str) -> None:
 
 def ring(queue: str, *, insist: bool = False) -> bool:
     """Ring for ``queue``; False if it was rung a moment ago or the broker is down (the sweeper rings again)."""
-    now = time.monotonic()
-    if not insist and now - _last_rung.get(queue, -QUIET_SECONDS) < QUIET_SECONDS:
+    if not insist and time.monotonic() < _quiet_until.get(queue, 0.0):
         return False
-    _last_rung[queue] = now
+    _quiet_until[queue] = time.monotonic() + QUIET_SECONDS
     try:
         current_app.send_task(f"transcription.tasks.drain_{queue}", queue=queue, expires=600)
     except (OperationalError, RedisError, OSError) as error:
+        for name in Queue.values:  # one broker carries them all
+            _quiet_until[name] = time.monotonic() + MUTE_SECONDS
         logger.warning("The broker did not take a ring for %s (%s); the sweeper will ring again.", queue, error)
         return False
     return True

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from transcription.models import Collection, Failure, Page, PageState, Queue, Step, Work, WorkState
+from transcription.models import Collection, Export, Failure, Page, PageState, Queue, Step, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring_on_commit
 from transcription.steps.profiles import profile_version_of
+from transcription.steps.queue import lock_in_order
 
 
 def pause(collection: Collection) -> None:
@@ -24,18 +25,20 @@ def resume(collection: Collection) -> None:
         _set_state(collection, Collection.State.ACTIVE)
         cancelled = collection.work.filter(state=WorkState.CANCELLED)
         # Cancelled work of runs that were since replaced stays cancelled: its result would be nobody's.
-        for work in cancelled.select_related("page"):
-            if work.run_id is None or (work.page is not None and work.page.run_id == work.run_id):
-                Work.objects.filter(pk=work.pk, state=WorkState.CANCELLED).update(state=WorkState.QUEUED, ended_at=None)
+        present = cancelled.filter(Q(run=None) | Q(run=F("page__run")))
+        lock_in_order(present).update(state=WorkState.QUEUED, ended_at=None)
         for queue in Queue.values:
             ring_on_commit(queue)
 
 
 def cancel(collection: Collection) -> int:
-    """Stop: nothing queued is begun, results of what runs are dropped. Pages, lines and texts stay. Returns the count."""
+    """Stop: nothing queued is begun, results of what runs are dropped. Pages, lines and texts stay. Returns the count.
+
+    The state is committed first: a claim holds work while it waits for nothing else, so that neither blocks the other.
+    """
+    _set_state(collection, Collection.State.CANCELLED)
     with transaction.atomic():
-        _set_state(collection, Collection.State.CANCELLED)
-        unfinished = collection.work.filter(state__in=flow.OPEN)
+        unfinished = lock_in_order(collection.work.filter(state__in=flow.OPEN))
         return unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
 
 
@@ -56,9 +59,7 @@ def rerun(collection: Collection, *, pages: QuerySet[Page] | None = None, find_l
     for page_id in ids:
         with transaction.atomic():
             page = Page.objects.select_for_update(of=("self",)).select_related("layout").get(pk=page_id)
-            flow.start_run(
-                page=page, profile_version=version, layout=None if find_lines else page.layout, lane=lane
-            )
+            flow.start_run(page=page, profile_version=version, layout=None if find_lines else page.layout, lane=lane)
     return len(ids)
 
 
@@ -91,4 +92,6 @@ def _queue_again(work: Work, page: Page | None) -> None:
         state=WorkState.QUEUED, attempts=0, interruptions=0, not_before=None, ended_at=None
     )
     if changed:
+        if work.export_id is not None:
+            Export.objects.filter(pk=work.export_id).update(state=Export.State.QUEUED, ended_at=None)
         ring_on_commit(work.queue)

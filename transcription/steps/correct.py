@@ -18,7 +18,9 @@ class RevisionConflict(Conflict):
 
     def __init__(self, current: TranscriptRevision | None) -> None:
         who = "the machine" if current is None or current.author is None else current.author.get_username()
-        super().__init__(f"This line was changed by {who} in the meantime. Nothing was overwritten; choose which to keep.")
+        super().__init__(
+            f"This line was changed by {who} in the meantime. Nothing was overwritten; choose which to keep."
+        )
         self.current = current
 
 
@@ -32,9 +34,14 @@ def save_line(*, line: Line, text: str, base_revision: int, author: User) -> Tra
         Page.objects.select_for_update().get(pk=line.page_id)
         fresh = Line.objects.select_related("current__author").get(pk=line.pk)
         current = fresh.current
-        if current is not None and current.source == Source.PERSON and current.author_id == author.pk:
-            if current.text == clean(text) and base_revision in (current.number, current.number - 1):
-                return current
+        if current is not None and _is_repeated(current, clean(text), base_revision, author):
+            return current
         if (current.number if current is not None else 0) != base_revision:
             raise RevisionConflict(current)
         return revise(line=fresh, text=text, source=Source.PERSON, author=author)
+
+
+def _is_repeated(current: TranscriptRevision, text: str, base_revision: int, author: User) -> bool:
+    """True when the same person saved the same text just before: the answer was lost, not the text."""
+    mine = current.source == Source.PERSON and current.author_id == author.pk
+    return mine and current.text == text and base_revision in (current.number, current.number - 1)

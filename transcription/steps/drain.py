@@ -10,10 +10,10 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.models import Queue, Step, Work
@@ -33,17 +33,21 @@ from transcription.steps.workers import held_engine_digests, report_worker
 logger = logging.getLogger(__name__)
 
 SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
-    Step.SAMPLE: draw_sample,
     Step.UNPACK: unpack,
     Step.PREPARE: prepare,
     Step.SEGMENT: segment,
     Step.VOTE: vote,
     Step.SCORE: score,
     Step.ROUTE: route,
+}
+# Steps that may outlast a lease say how they get on.
+LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
+    Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
+_DATABASE_AWAY = (OperationalError, InterfaceError)
 TURN_SECONDS = 30.0  # then the task ends and rings for itself, so that an orderly stop never waits long
 
 
@@ -76,7 +80,8 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         if claim is None:
             return taken
         taken += len(claim.work)
-        _perform(name, claim, stopping)
+        if not _perform(name, claim, stopping):
+            return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
         if time.monotonic() > ends:
             ring(name, insist=True)
@@ -84,7 +89,8 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
     return taken
 
 
-def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> None:
+def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> bool:
+    """Do what was claimed; False when the database went away meanwhile."""
     lease = Lease(claim.token, time.monotonic())
     try:
         if name == Queue.ENGINE:
@@ -93,30 +99,39 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> N
             for work in claim.work:
                 if stopping():
                     break
-                _guarded((work,), claim.token, lambda work=work: SINGLE[work.step](work, claim.token))  # type: ignore[misc]
+                _guarded((work,), claim.token, partial(_single, work, lease))
                 lease.progress()
         queue.release(token=claim.token)  # what an orderly stop left undone; nothing otherwise
-    except DatabaseError as error:
+    except _DATABASE_AWAY as error:
         logger.warning("The database went away (%s); giving the claimed work back.", error)
         _release_when_back(claim.token)
+        return False
+    return True
+
+
+def _single(work: Work, lease: Lease) -> None:
+    if work.step in LONG:
+        LONG[work.step](work, lease.token, lease.progress)
+    else:
+        SINGLE[work.step](work, lease.token)
 
 
 def _guarded(works: tuple[Work, ...], token: uuid.UUID, perform: Callable[[], None]) -> None:
-    """Run ``perform``; what it raises becomes the error of ``works``: alone where there is one, else each retried alone."""
+    """Run ``perform``; what it raises becomes the error of the work; several rows are each retried alone first."""
     try:
         perform()
         return
     except LostLease as lost:
         logger.info("%s", lost)
         return
-    except DatabaseError:
-        raise
+    except _DATABASE_AWAY:
+        raise  # nobody's fault; a row that PostgreSQL refuses (DataError, IntegrityError) is its maker's
     except LonghandError as known:
         error, detail = known, ""
     except MemoryError:
         # Must never leave a task: it would take the worker's parent process down with it.
         error, detail = OutOfMemory("There was not enough memory for this; it is tried again with less at once."), ""
-    except Exception as unexpected:  # noqa: BLE001 - the one place where a defect becomes a Failure row, with its trace
+    except Exception as unexpected:  # the one place: a defect becomes a Failure row, with its trace
         logger.exception("Unexpected error in %s", works[0].step)
         error = EngineFailure(f"This step failed in a way Longhand does not know: {unexpected}", code="unexpected")
         detail = traceback.format_exc()
@@ -137,5 +152,5 @@ def _release_when_back(token: uuid.UUID) -> None:
         try:
             queue.release(token=token)
             return
-        except DatabaseError:
+        except _DATABASE_AWAY:
             time.sleep(0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from transcription.errors import BadInput
@@ -14,7 +15,7 @@ from transcription.steps.store import receive_file
 from transcription.training.sample import render_sample
 
 
-def draw_sample(work: Work, token: uuid.UUID) -> None:
+def draw_sample(work: Work, token: uuid.UUID, progress: Callable[[], None] = lambda: None) -> None:
     """Receive the sample's files. Begun again after a crash, it skips what the collection holds already."""
     collection = work.collection
     uploader = collection.memberships.filter(role="staff").first()
@@ -29,6 +30,7 @@ def draw_sample(work: Work, token: uuid.UUID) -> None:
                         collection=collection, upload=upload, name=file.name, stream=stream, document_title=title
                     )
             except BadInput:
-                continue  # refused at the door, as it would be to anybody
+                pass  # refused at the door, as it would be to anybody
+            progress()
     with finishing(work, token):
         pass

@@ -6,7 +6,7 @@ import re
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.contrib.auth.models import User
@@ -19,6 +19,7 @@ from transcription.models import Collection, Export, Lane, LayoutLine, Page, Pag
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.queue import enqueue, finishing
 
+REPORT_EVERY = 50  # pages
 STATES_OF_SCOPE = {
     Export.Scope.REVIEWED: [PageState.REVIEWED],
     Export.Scope.ACCEPTED: [PageState.REVIEWED, PageState.ACCEPTED],
@@ -34,18 +35,26 @@ def request_export(*, collection: Collection, format: str, scope: str, requester
     return export
 
 
-def export(work: Work, token: uuid.UUID) -> None:
-    """Write the ZIP beside its final place, then publish it and mark the export done."""
+def export(work: Work, token: uuid.UUID, progress: Callable[[], None] = lambda: None) -> None:
+    """Write the ZIP beside its final place, then publish it and mark the export done.
+
+    ``progress`` is called after each page, so that the lease of a long export is kept.
+    """
+    assert work.export_id is not None
     job = Export.objects.select_related("collection").get(pk=work.export_id)
     pages = job.collection.pages.filter(state__in=STATES_OF_SCOPE[Export.Scope(job.scope)])
     pages = pages.select_related("document", "original", "run__profile_version").order_by("document", "position", "pk")
     name = f"exports/{job.pk}.zip"
+    Export.objects.filter(pk=job.pk).update(pages=0, total=pages.count())
     count = 0
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as folder:
         path = Path(folder) / "export.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for count, (entry, data) in enumerate(_entries(job, pages.iterator(chunk_size=200)), start=1):
                 archive.writestr(entry, data)
+                if count % REPORT_EVERY == 0:
+                    Export.objects.filter(pk=job.pk).update(pages=count)
+                progress()
         put(path, name)
     with finishing(work, token):
         job.file, job.state, job.pages, job.total = name, Export.State.DONE, count, count
@@ -55,8 +64,13 @@ def export(work: Work, token: uuid.UUID) -> None:
 
 def _entries(job: Export, pages: Iterator[Page]) -> Iterator[tuple[str, bytes]]:
     suffix = "xml" if job.format == Export.Format.PAGE_XML else "txt"
+    taken: set[str] = set()
     for page in pages:
         stem = f"{_slug(page.document.title)}/{page.position:04d}_{_slug(Path(page.original.name).stem)}"
+        # Titles that differ in signs only make one folder; on some systems letters' case does not tell names apart.
+        if stem.casefold() in taken:
+            stem = f"{stem}_{page.pk}"
+        taken.add(stem.casefold())
         transcribed = transcribed_page(page)
         data = page_xml.write(transcribed) if suffix == "xml" else plain_text.write(transcribed)
         yield f"{stem}.{suffix}", data
@@ -67,7 +81,7 @@ def _slug(text: str) -> str:
 
 
 def transcribed_page(page: Page) -> TranscribedPage:
-    """A page as it leaves Longhand: current texts in reading order, with confidence and alternatives where a vote stands."""
+    """A page as it leaves Longhand: texts in reading order, with confidence and alternatives where a vote stands."""
     places = _places(page)
     votes = _votes(page)
     lines = tuple(_line(place, votes.get(place.line_id)) for place in places)

@@ -1,8 +1,8 @@
 """A page's journey: what follows what. Every function here needs the page lock and runs inside its transaction.
 
-    RECEIVED ─prepare─► PREPARED ─segment─► SEGMENTED ─recognize─► READ ─vote─► VOTED ─score─► SCORED
-             ─route─► ACCEPTED | IN_REVIEW (─approve─► REVIEWED)
-                                              ▲ next stage, doubtful lines only ◄──────────┘
+RECEIVED ─prepare─► PREPARED ─segment─► SEGMENTED ─recognize─► READ ─vote─► VOTED ─score─► SCORED
+         ─route─► ACCEPTED | IN_REVIEW (─approve─► REVIEWED)
+                                          ▲ next stage, doubtful lines only ◄──────────┘
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from transcription.models import (
+    Export,
     Failure,
     Lane,
     Layout,
@@ -24,7 +25,7 @@ from transcription.models import (
     Work,
     WorkState,
 )
-from transcription.steps.queue import enqueue
+from transcription.steps.queue import enqueue, lock_in_order
 
 OPEN = [WorkState.QUEUED, WorkState.RUNNING]
 
@@ -41,7 +42,7 @@ def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | N
     With a layout the lines are read again; without one they are found first.
     """
     unfinished = Work.objects.filter(page=page, run__isnull=False, state__in=OPEN)
-    unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
+    lock_in_order(unfinished).update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
     moot = Failure.objects.filter(page=page, resolved_at=None, work__run__isnull=False)
     moot.update(resolved_at=Now())
     number = (page.runs.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -82,11 +83,12 @@ def begin_stage(*, page: Page, run: Run, stage: int, lines: Sequence[int] | None
 def after_stage_read(*, page: Page, run: Run, stage: int, lane: int) -> bool:
     """Go on to the vote once no pass of the stage is open and at least one has read; True if it went on.
 
-    A pass that was given up does not block the vote; when all of them were, the page waits with their failures.
+    A pass that was given up does not block the vote; when all of them were, the page waits with their failures. One
+    that was cancelled with its collection does: it reads when the collection is resumed.
     """
     reading = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=stage)
     states = set(reading.values_list("state", flat=True))
-    if states & set(OPEN) or (states and WorkState.DONE not in states):
+    if states & {*OPEN, WorkState.CANCELLED} or (states and WorkState.DONE not in states):
         return False
     move(page, PageState.READ)
     follow(Step.VOTE, page=page, run=run, stage=stage, lane=lane)
@@ -99,7 +101,9 @@ def follow(step: Step, *, page: Page, run: Run, stage: int, lane: int) -> None:
 
 
 def after_failure(work: Work, page: Page | None) -> None:
-    """What a given-up unit of work means for its page: a lost pass may have been the last one waited for."""
+    """What a given-up unit of work means: its pass may be the last one a page waits for; its export will not come."""
+    if work.export_id is not None:
+        Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
     if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:
         after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
 

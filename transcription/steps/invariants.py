@@ -24,29 +24,33 @@ INVARIANTS: dict[str, str] = {
         WHERE o.frames IS NOT NULL GROUP BY o.id HAVING count(p.id) <> o.frames""",
     "an original that is not opened has open work or an open failure": """
         SELECT o.id, o.name FROM transcription_original o WHERE o.frames IS NULL
-        AND NOT EXISTS (SELECT FROM transcription_work w WHERE w.original_id = o.id
-            AND w.state IN ('queued', 'running', 'cancelled'))
+        AND NOT EXISTS (SELECT FROM transcription_work w JOIN transcription_collection c ON c.id = w.collection_id
+            WHERE w.original_id = o.id
+            AND (w.state IN ('queued', 'running') OR (w.state = 'cancelled' AND c.state = 'cancelled')))
         AND NOT EXISTS (SELECT FROM transcription_failure f WHERE f.original_id = o.id AND f.resolved_at IS NULL)""",
     "a page that is not finished has open work or an open failure": """
-        SELECT p.id, p.state FROM transcription_page p
+        SELECT p.id, p.state FROM transcription_page p JOIN transcription_collection c ON c.id = p.collection_id
         WHERE p.state NOT IN ('accepted', 'in_review', 'reviewed')
         AND NOT EXISTS (SELECT FROM transcription_work w WHERE w.page_id = p.id
-            AND w.state IN ('queued', 'running', 'cancelled'))
+            AND (w.run_id IS NULL OR w.run_id = p.run_id)
+            AND (w.state IN ('queued', 'running') OR (w.state = 'cancelled' AND c.state = 'cancelled')))
         AND NOT EXISTS (SELECT FROM transcription_failure f WHERE f.page_id = p.id AND f.resolved_at IS NULL)""",
     "no lease has been over for long": """
         SELECT id, step, worker, lease_until FROM transcription_work
         WHERE state = 'running' AND lease_until < now() - make_interval(secs => %(patience)s)""",
-    "no due work has waited long in an active collection with idle workers": """
+    "no due work of an active collection has waited for a day": """
         SELECT w.id, w.step, w.created_at FROM transcription_work w
         JOIN transcription_collection c ON c.id = w.collection_id
-        WHERE w.state = 'queued' AND c.state = 'active' AND coalesce(w.not_before, w.created_at) < now() - interval '1 day'""",
-    "a done pass has a reading of every line it was given": """
+        WHERE w.state = 'queued' AND c.state = 'active'
+        AND coalesce(w.not_before, w.created_at) < now() - interval '1 day'""",
+    "a done pass has read something of what it was given": """
         SELECT w.id, w.run_id, w.pass_version_id, count(l.line_id) AS lines, count(r.id) AS readings
         FROM transcription_work w JOIN transcription_run u ON u.id = w.run_id
         JOIN transcription_layoutline l ON l.layout_id = u.layout_id AND (w.lines IS NULL OR l.line_id = ANY(w.lines))
         LEFT JOIN transcription_reading r
             ON r.run_id = w.run_id AND r.line_id = l.line_id AND r.pass_version_id = w.pass_version_id
-        WHERE w.step = 'recognize' AND w.state = 'done' GROUP BY w.id HAVING count(r.id) = 0 AND count(l.line_id) > 0""",
+        WHERE w.step = 'recognize' AND w.state = 'done'
+        GROUP BY w.id HAVING count(r.id) = 0 AND count(l.line_id) > 0""",
     "a reading stems from a done pass of its run": """
         SELECT r.id, r.run_id, r.pass_version_id FROM transcription_reading r
         WHERE NOT EXISTS (SELECT FROM transcription_work w WHERE w.run_id = r.run_id AND w.step = 'recognize'
@@ -59,7 +63,19 @@ INVARIANTS: dict[str, str] = {
     "a finished page has a decision for its run": """
         SELECT p.id, p.state, p.run_id FROM transcription_page p
         WHERE p.state IN ('accepted', 'in_review', 'reviewed') AND NOT EXISTS (
-            SELECT FROM transcription_routedecision d WHERE d.page_id = p.id)""",
+            SELECT FROM transcription_routedecision d WHERE d.page_id = p.id AND d.run_id = p.run_id)""",
+    "readings and votes are of lines of their run's page": """
+        SELECT x.kind, x.id, x.run_id, x.line_id FROM (
+            SELECT 'reading' AS kind, id, run_id, line_id FROM transcription_reading
+            UNION ALL SELECT 'vote', id, run_id, line_id FROM transcription_vote) x
+        JOIN transcription_run u ON u.id = x.run_id JOIN transcription_line l ON l.id = x.line_id
+        WHERE l.page_id <> u.page_id""",
+    "a page's run and layout are its own": """
+        SELECT p.id, p.run_id, p.layout_id FROM transcription_page p
+        LEFT JOIN transcription_run u ON u.id = p.run_id LEFT JOIN transcription_layout l ON l.id = p.layout_id
+        WHERE u.page_id <> p.id OR l.page_id <> p.id""",
+    "a done export has a file": """
+        SELECT id FROM transcription_export WHERE state = 'done' AND file = ''""",
     "attempts and interruptions are bounded": """
         SELECT id, attempts, interruptions FROM transcription_work WHERE attempts > 3 OR interruptions > 3""",
     "failed work has an open failure, open failures are of failed work": """
@@ -79,7 +95,7 @@ INVARIANTS: dict[str, str] = {
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision earlier ON earlier.line_id = r.line_id AND earlier.number < r.number
-        WHERE r.source = 'vote' AND earlier.source IN ('person', 'import')""",
+        WHERE r.source = 'vote' AND earlier.source IN ('person', 'import', 'bulk')""",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -98,17 +98,18 @@ def collection_progress(collection: Collection) -> CollectionProgress:
 def _pages_per_hour(collection: Collection) -> float:
     """Pages finished in the last minutes, per hour; over the time since the first of them where that is shorter."""
     recent = collection.pages.filter(finished_at__gt=Now() - RATE_WINDOW)
-    times: list[datetime] = list(recent.order_by("finished_at").values_list("finished_at", flat=True))
-    if len(times) < 2:
+    found = recent.aggregate(first=Min("finished_at"), count=Count("pk"))
+    first: datetime | None = found["first"]
+    if first is None or found["count"] < 2:
         return 0.0
-    span = max((timezone.now() - times[0]).total_seconds(), 1.0)
-    return len(times) / span * 3600
+    span = max((timezone.now() - first).total_seconds(), 1.0)
+    return float(found["count"]) / span * 3600
 
 
 def _passes(collection: Collection) -> list[PassProgress]:
-    """Progress of each pass over the pages' present runs."""
+    """Progress of each pass over the pages' present runs; a pass that was given up counts as done with."""
     counted = (
-        Work.objects.filter(collection=collection, step=Step.RECOGNIZE)
+        Work.objects.filter(collection=collection, step=Step.RECOGNIZE, run=F("page__run"))
         .exclude(state=WorkState.CANCELLED)
         .values_list("pass_version__name")
         .annotate(done=Count("pk", filter=~Q(state__in=[WorkState.QUEUED, WorkState.RUNNING])), total=Count("pk"))
@@ -130,12 +131,23 @@ def _waiting_reason(collection: Collection, queued: int, workers: list[WorkerRep
     if not queued:
         return ""
     alive = {worker.queue for worker in workers if worker.seconds < ALIVE_FOR.total_seconds()}
-    due = set(collection.work.filter(state=WorkState.QUEUED).values_list("queue", flat=True).distinct())
-    oldest = collection.work.filter(state=WorkState.QUEUED).order_by("created_at").values_list("created_at", flat=True)[0]
-    if timezone.now() - oldest < timedelta(seconds=30):
+    waiting = collection.work.filter(state=WorkState.QUEUED)
+    due = set(waiting.values_list("queue", flat=True).distinct())
+    oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
+    if oldest is None or timezone.now() - oldest < timedelta(seconds=30):
         return ""
     if Queue.CPU in due - alive:
         return "no-cpu-worker"
     if Queue.ENGINE in due - alive:
         return "no-engine-worker"
+    if Queue.ENGINE in due and not _is_anybody_able(waiting):
+        return "no-engine-version"
     return ""
+
+
+def _is_anybody_able(waiting: QuerySet[Work]) -> bool:
+    """False when some pass waits for weights that no worker holds any more: the collection must be read anew."""
+    wanted = waiting.filter(queue=Queue.ENGINE).values_list("pass_version__engine_digest", flat=True).distinct()
+    seen = Worker.objects.filter(queue=Queue.ENGINE, seen_at__gt=Now() - ALIVE_FOR)
+    held = {digest for digests in seen.values_list("engine_digests", flat=True) for digest in digests}
+    return set(wanted) <= held

@@ -6,13 +6,15 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
 from transcription.models import Collection, Export, Original, Page, Run
+from transcription.steps.control import cancel
 
 
 def purge_collection(collection: Collection) -> int:
     """Delete rows first, then files, so that a crash leaves files without rows, never rows without files.
 
-    Returns how many pages were deleted.
+    What workers still compute for it is dropped. Returns how many pages were deleted.
     """
+    cancel(collection)  # from here on nothing more of it is claimed, and no result is written
     pages = Page.objects.filter(collection=collection)
     count = pages.count()
     files = [name for pair in pages.values_list("pyramid", "thumbnail") for name in pair if name]
@@ -21,9 +23,12 @@ def purge_collection(collection: Collection) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL longhand.purge = 'on'")
+        list(pages.select_for_update().order_by("pk").values_list("pk"))  # a person may be saving a line
         pages.update(run=None, layout=None)  # pages and their runs point at each other
         Run.objects.filter(page__collection=collection).delete()  # runs protect their layouts
         collection.delete()
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL longhand.purge = 'off'")
     for name in files:
         default_storage.delete(name)
     return count

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from transcription.errors import LonghandError, LostLease, TransientError
@@ -25,7 +27,7 @@ from transcription.steps.bell import ring_on_commit
 MAX_INTERRUPTIONS = 3  # workers lost while they had nothing else in hand
 MAX_ATTEMPTS = 3  # errors that may pass
 _FREED: dict[str, None] = {"token": None, "lease_until": None}
-QUEUE_OF_STEP = {step: Queue.CPU for step in Step} | {Step.RECOGNIZE: Queue.ENGINE}
+QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | {Step.RECOGNIZE: Queue.ENGINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +56,32 @@ def enqueue(*, step: Step, collection_id: int, lane: int = Lane.BULK, **identity
     return made if created else None
 
 
-# Interactive before bulk; then the collection that has waited longest; then what was lost with others, by itself; then
-# first come. Work for an engine goes only to a worker that holds exactly that version of it.
+# Which collection is served next: interactive before bulk, then the one that waited longest. Work for an engine goes
+# only to a worker that holds exactly that version of it.
+_CHOOSE = """
+SELECT c.id FROM transcription_collection c
+WHERE c.state = 'active' AND c.id <> ALL(%(passed_over)s) AND EXISTS (
+    SELECT FROM transcription_work w LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
+    WHERE w.collection_id = c.id AND w.queue = %(queue)s AND w.lane = %(lane)s AND w.state = 'queued'
+      AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())
+      AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s)))
+ORDER BY c.served_at, c.id LIMIT 1
+"""
+
+# Within it: what was lost with others first, by itself; then pages begun; then first come. The state of the collection
+# is looked at again, since it may have been paused after it was chosen.
 _CLAIM = """
-WITH chosen AS (
-    SELECT c.id AS collection_id, first.lane FROM transcription_collection c CROSS JOIN LATERAL (
-        SELECT w.lane FROM transcription_work w
-        LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
-        WHERE w.collection_id = c.id AND w.queue = %(queue)s AND w.state = 'queued'
-          AND (w.not_before IS NULL OR w.not_before <= now())
-          AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
-        ORDER BY w.lane LIMIT 1
-    ) first
-    WHERE c.state = 'active' ORDER BY first.lane, c.served_at, c.id LIMIT 1
-), due AS (
+WITH due AS (
     SELECT w.id, w.alone FROM transcription_work w
-    JOIN chosen ON chosen.collection_id = w.collection_id AND chosen.lane = w.lane
+    JOIN transcription_collection c ON c.id = w.collection_id AND c.state = 'active'
     LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
-    WHERE w.queue = %(queue)s AND w.state = 'queued' AND (w.not_before IS NULL OR w.not_before <= now())
+    WHERE w.collection_id = %(collection)s AND w.queue = %(queue)s AND w.lane = %(lane)s AND w.state = 'queued'
+      AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())
       AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
     ORDER BY w.alone DESC, w.rank, w.id LIMIT %(limit)s FOR UPDATE OF w SKIP LOCKED
 ), batch AS (
     SELECT id FROM due WHERE NOT (SELECT bool_or(alone) FROM due)
     UNION ALL (SELECT id FROM due WHERE alone ORDER BY id LIMIT 1)
-), served AS (
-    UPDATE transcription_collection SET served_at = clock_timestamp()
-    WHERE id IN (SELECT collection_id FROM chosen)
 )
 UPDATE transcription_work SET state = 'running', token = %(token)s, worker = %(worker)s,
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
@@ -88,38 +90,70 @@ WHERE id IN (SELECT id FROM batch)
 RETURNING id
 """
 
+# Fairness is not worth waiting for: who finds the row locked leaves it to whoever holds it.
+_SERVED = """
+UPDATE transcription_collection SET served_at = clock_timestamp() WHERE id IN (
+    SELECT id FROM transcription_collection WHERE id = %(collection)s FOR NO KEY UPDATE SKIP LOCKED)
+"""
+
 
 def claim(*, queue: Queue, worker: str, limit: int, engine_digests: Sequence[str] = ()) -> Claim | None:
     """Take up to ``limit`` due rows of one collection, or one row alone if it must be tried alone; None if none is due.
 
-    Commits before it returns. Two workers never get the same row.
+    Commits before it returns. Two workers never get the same row; where all due rows of one collection are just being
+    taken by others, the next collection is served.
     """
     token = uuid.uuid4()
-    parameters = {
-        "queue": queue,
+    parameters: dict[str, Any] = {
+        "queue": str(queue),
         "held": list(engine_digests),
         "limit": limit,
         "token": token,
         "worker": worker,
         "lease": settings.LEASE_SECONDS,
     }
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
-        ids = [row[0] for row in cursor.fetchall()]
-    if not ids:
-        return None
-    rows = Work.objects.filter(pk__in=ids).select_related("pass_version", "run", "page", "original").order_by("pk")
-    return Claim(token, tuple(rows))
+    for lane in sorted(Lane.values):
+        passed_over: list[int] = []
+        while True:
+            with transaction.atomic(durable=True), connection.cursor() as cursor:
+                cursor.execute(_CHOOSE, parameters | {"lane": lane, "passed_over": passed_over})
+                chosen = cursor.fetchone()
+                if chosen is None:
+                    break
+                cursor.execute(_CLAIM, parameters | {"lane": lane, "collection": chosen[0]})
+                ids = [row[0] for row in cursor.fetchall()]
+                if ids:
+                    cursor.execute(_SERVED, {"collection": chosen[0]})
+            if ids:
+                rows = Work.objects.filter(pk__in=ids, token=token)
+                rows = rows.select_related("pass_version", "run", "page", "original").order_by("pk")
+                return Claim(token, tuple(rows))
+            passed_over.append(chosen[0])
+    return None
 
 
 def renew(*, token: uuid.UUID) -> int:
     """Extend the lease of all rows still under ``token``; called on progress only. Returns how many are left."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE transcription_work SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s",
-            [settings.LEASE_SECONDS, token],
-        )
-        return int(cursor.rowcount)
+    with transaction.atomic():
+        until = Now() + timedelta(seconds=settings.LEASE_SECONDS)
+        return lock_in_order(Work.objects.filter(token=token, state=WorkState.RUNNING)).update(lease_until=until)
+
+
+def lock_in_order(rows: QuerySet[Work]) -> QuerySet[Work]:
+    """The same rows, locked in the order of their ids: whoever locks several does so here, so that no two wait for each
+    other. Must run in a transaction."""
+    ids = list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    return Work.objects.filter(pk__in=ids)
+
+
+def _locked_page(work: Work) -> Page | None:
+    """The page of ``work``, locked before any row of work is. Raises LostLease when its collection was deleted."""
+    if work.page_id is None:
+        return None
+    page = Page.objects.select_for_update().filter(pk=work.page_id).first()
+    if page is None:
+        raise LostLease(f"The page of work {work.pk} was deleted; this result is dropped.")
+    return page
 
 
 @contextmanager
@@ -130,7 +164,7 @@ def finishing(work: Work, token: uuid.UUID, *, milliseconds: float = 0.0) -> Ite
     row is no longer ours.
     """
     with transaction.atomic():
-        page = Page.objects.select_for_update().get(pk=work.page_id) if work.page_id else None
+        page = _locked_page(work)
         ours = Work.objects.filter(pk=work.pk, token=token, state=WorkState.RUNNING)
         changed = ours.update(
             state=WorkState.DONE, token=None, lease_until=None, ended_at=Now(), milliseconds=milliseconds
@@ -154,7 +188,7 @@ def fail(
     longer ours.
     """
     with transaction.atomic():
-        page = Page.objects.select_for_update().get(pk=work.page_id) if work.page_id else None
+        page = _locked_page(work)
         ours = Work.objects.filter(pk=work.pk, token=token, state=WorkState.RUNNING)
         attempts = work.attempts + 1
         if isinstance(error, TransientError) and attempts < MAX_ATTEMPTS:
@@ -175,16 +209,18 @@ def fail(
 
 def release(*, token: uuid.UUID) -> int:
     """Give back what was not begun or not finished, uncounted: an orderly stop is nobody's fault."""
-    return Work.objects.filter(token=token, state=WorkState.RUNNING).update(
-        **_FREED, state=WorkState.QUEUED, started_at=None
-    )
+    return _give_back(token)
 
 
 def retry_alone(*, token: uuid.UUID) -> int:
     """Give back rows whose batch failed as a whole, each to be tried by itself: only the guilty one fails then."""
-    return Work.objects.filter(token=token, state=WorkState.RUNNING).update(
-        **_FREED, state=WorkState.QUEUED, alone=True, started_at=None
-    )
+    return _give_back(token, alone=True)
+
+
+def _give_back(token: uuid.UUID, **changes: bool) -> int:
+    with transaction.atomic():
+        ours = lock_in_order(Work.objects.filter(token=token, state=WorkState.RUNNING))
+        return ours.update(**_FREED, **changes, state=WorkState.QUEUED, started_at=None)
 
 
 def record_failure(work: Work, *, code: str, message: str, detail: str = "") -> Failure:
@@ -196,6 +232,11 @@ def record_failure(work: Work, *, code: str, message: str, detail: str = "") -> 
         original_id=work.original_id,
         step=work.step,
         code=code,
-        message=message,
-        detail=detail,
+        message=_storable(message),
+        detail=_storable(detail),
     )
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes: libraries quote damaged files in their errors, NULs and lone surrogates included."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

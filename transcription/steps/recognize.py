@@ -1,4 +1,4 @@
-"""Read lines: one engine call over the lines of all claimed pages; each page is written as soon as its lines are done."""
+"""Read lines: one engine call over the lines of all claimed pages; a page is written as soon as its lines are done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -33,6 +33,7 @@ class _Job:
     readings: list[ReadingRecord] = field(default_factory=list)
     errors: list[ItemError] = field(default_factory=list)
     milliseconds: float = 0.0
+    written: bool = False
 
 
 def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -57,9 +58,10 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
             job.milliseconds += (now - started) * 1000
             started = now
             _take(job, line_id, result)
-            if not job.waiting:
+            if not job.waiting and not job.written:
                 _write(job, token)
                 progress()
+        _account_for_silence(jobs.values(), token)
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
@@ -71,11 +73,11 @@ def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID)
     with ThreadPoolExecutor(1, thread_name_prefix="crops") as reader:
         order = list(pages.items())
         images = Page.objects.in_bulk(list(pages))
-        coming = reader.submit(_image, images[order[0][0]])
+        coming = reader.submit(_image, images, order[0][0])
         for index, (_, group) in enumerate(order):
             waited_for = coming
             if index + 1 < len(order):
-                coming = reader.submit(_image, images[order[index + 1][0]])
+                coming = reader.submit(_image, images, order[index + 1][0])
             try:
                 image = waited_for.result()
             except LonghandError as error:
@@ -85,8 +87,10 @@ def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID)
             yield from _cut(image, group, keys, token)
 
 
-def _image(page: Page) -> Gray:
-    with local_path(page.pyramid) as path:
+def _image(pages: Mapping[int, Page], page_id: int) -> Gray:
+    if page_id not in pages:
+        raise LostLease(f"Page {page_id} was deleted while it waited to be read.")
+    with local_path(pages[page_id].pyramid) as path:
         image: Gray = read_gray(path, None)[0]
         return image
 
@@ -94,10 +98,11 @@ def _image(page: Page) -> Gray:
 def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
     run = group[0].work.run
     assert run is not None
+    assert run.layout_id is not None
     places = list(LayoutLine.objects.filter(layout_id=run.layout_id))
     lines = {place.line_id: cut_line(image, place.geometry) for place in places}
     for job in group:
-        wanted = job.work.lines
+        wanted = set(job.work.lines) if job.work.lines is not None else None
         job.waiting = {line for line in lines if wanted is None or line in wanted}
         version = job.work.pass_version
         assert version is not None
@@ -108,7 +113,18 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
             yield LineImage(len(keys) - 1, enhance(lines[line], version.recipe, version.recipe_options))
 
 
+def _account_for_silence(jobs: Iterable[_Job], token: uuid.UUID) -> None:
+    """An engine that stopped without a word about some lines has failed on these; asked again, it would do the same."""
+    for job in jobs:
+        if not job.written:
+            job.errors.append(ItemError(0, "no-result", f"the engine gave no result for {len(job.waiting)} lines."))
+            job.waiting = set()
+            _write(job, token)
+
+
 def _take(job: _Job, line_id: int, result: ReadingRecord | ItemError) -> None:
+    if line_id not in job.waiting:
+        return  # a second result for one line: the first one stands
     job.waiting.discard(line_id)
     if isinstance(result, ItemError):
         job.errors.append(result)
@@ -120,8 +136,10 @@ def _take(job: _Job, line_id: int, result: ReadingRecord | ItemError) -> None:
 
 def _write(job: _Job, token: uuid.UUID) -> None:
     """Write a page's readings of one pass, all or none."""
+    job.written = True
     work, run = job.work, job.work.run
-    assert run is not None and work.pass_version_id is not None
+    assert run is not None
+    assert work.pass_version_id is not None
     if job.errors and not job.readings:
         first = job.errors[0]
         _give_up(job, token, EngineFailure(f"No line of this page could be read: {first.message}", code=first.code))
@@ -139,7 +157,7 @@ def _write(job: _Job, token: uuid.UUID) -> None:
 
 
 def _give_up(job: _Job, token: uuid.UUID, error: LonghandError) -> None:
-    job.waiting = set()
+    job.waiting, job.written = set(), True
     try:
         fail(job.work, token, error, then=flow.after_failure)
     except LostLease as lost:

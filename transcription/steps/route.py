@@ -50,7 +50,8 @@ def failed_checks(run: Run) -> list[str]:
     reasons = []
     if not run.votes.exclude(text="").exists():
         reasons.append(NO_TEXT)
-    wanted = run.profile_version.stage_passes.filter(stage=0).count()
-    if Reading.objects.filter(run=run).values("pass_version").distinct().count() < wanted:
+    first_stage = run.profile_version.stage_passes.filter(stage=0).values("pass_version")
+    read = Reading.objects.filter(run=run, pass_version__in=first_stage).values("pass_version").distinct()
+    if read.count() < first_stage.count():
         reasons.append(PASS_MISSING)
     return reasons

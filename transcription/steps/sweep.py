@@ -50,7 +50,7 @@ def sweep_once() -> Swept:
 def _free(work_id: int, page_id: int | None) -> str:
     """Queue one lost row again, to be tried alone; the third loss on its own sets it aside. Page lock first, always."""
     with transaction.atomic():
-        page = Page.objects.select_for_update().get(pk=page_id) if page_id else None
+        page = Page.objects.select_for_update().filter(pk=page_id).first() if page_id else None
         still = Work.objects.select_for_update().filter(pk=work_id, state=WorkState.RUNNING, lease_until__lt=Now())
         work = still.first()
         if work is None:

@@ -50,7 +50,7 @@ def weather(pixels: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.3:
         image += np.linspace(rng.normal(0, 15), rng.normal(0, 15), image.shape[1], dtype=np.float32)[None, :]
     if rng.random() < 0.4:
-        image = 255 * (np.clip(image, 0, 255) / 255) ** rng.uniform(0.6, 1.6)
+        image = (255 * (np.clip(image, 0, 255) / 255) ** rng.uniform(0.6, 1.6)).astype(np.float32)
     if rng.random() < 0.4:
         image += rng.normal(0, rng.uniform(1, 9), image.shape).astype(np.float32)
     return np.clip(image, 0, 255).astype(np.uint8)

@@ -57,7 +57,7 @@ def label_words(samples: Iterable[LineSample], passes: Sequence[Pass]) -> Labell
 
 
 def calibrate(words: LabelledWords) -> Fitted:
-    """Fit on all documents; judge by the mean of two halves, each fitted on the other. Raises BadInput for few words."""
+    """Fit on all documents; judge by the mean of two halves, each fitted on the other. BadInput for too few words."""
     if len(words.right) < LEAST_WORDS:
         raise BadInput(f"{len(words.right)} words are too few to calibrate on; give at least {LEAST_WORDS}.")
     errors, areas = [], []

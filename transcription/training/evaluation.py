@@ -138,7 +138,7 @@ def report(scores: dict[str, list[LineScore]]) -> Report:
 
 
 def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) -> Iterator[PageSample]:
-    """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), else images beside ground truth."""
+    """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), or images beside ground truth."""
     table = folder / "pages.tsv"
     if not table.exists():
         found = 0

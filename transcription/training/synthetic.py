@@ -50,8 +50,9 @@ class SyntheticLines:
                 draw.text((rng.integers(0, 60) - left, 8 - top + offset), self._text(rng), font=font, fill=200)
         strokes = np.asarray(canvas, dtype=np.float32) / 255
         scale = HEIGHT / strokes.shape[0]
-        strokes = cv2.resize(strokes, (max(16, int(strokes.shape[1] * scale)), HEIGHT), interpolation=cv2.INTER_AREA)
-        return self._on_paper(np.asarray(strokes, dtype=np.float32), rng), text
+        size = (max(16, int(strokes.shape[1] * scale)), HEIGHT)
+        scaled = np.asarray(cv2.resize(strokes, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+        return self._on_paper(scaled, rng), text
 
     def _text(self, rng: np.random.Generator) -> str:
         words = self._texts[rng.integers(len(self._texts))]
@@ -76,4 +77,5 @@ class SyntheticLines:
         density = np.clip(1 + cv2.resize(grain[:3], (width, height)) * rng.uniform(0, 0.35), 0.2, 1)
         ink = rng.uniform(10, 110)
         image = paper * (1 - strokes * density) + ink * strokes * density
-        return np.clip(image, 0, 255).astype(np.uint8)
+        on_paper: Gray = np.clip(image, 0, 255).astype(np.uint8)
+        return on_paper

@@ -1,4 +1,4 @@
-"""`manage.py import_folder PATH --collection NAME [--wait]`: every file of a folder through the same door as uploads."""
+"""`manage.py import_folder PATH --collection NAME [--wait]`: every file of a folder, by the same door as uploads."""
 
 from __future__ import annotations
 
@@ -73,9 +73,12 @@ class Command(BaseCommand):
         ends = time.monotonic() + seconds
         shown = -1
         while time.monotonic() < ends:
+            target.refresh_from_db(fields=["state"])
             progress = collection_progress(target)
             if progress.idle:
                 return
+            if target.state != Collection.State.ACTIVE:
+                raise CommandError(f"“{target}” was {target.get_state_display()}; resume it and its pages are read.")
             if progress.finished != shown:
                 shown = progress.finished
                 self.stderr.write(f"{progress.finished} of {progress.pages} pages, {progress.failures} failed")
