@@ -11,7 +11,8 @@ const config = JSON.parse(document.getElementById("upload-config").textContent);
 const screen = document.querySelector("[data-upload]");
 const text = document.querySelector("[data-texts]").dataset;
 const part = (name) => screen.querySelector(`[data-${name}]`);
-const csrf = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+// From the cookie at the time of asking: logging in again in another tab gives a new one.
+const csrf = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
 const title = document.title;
 
 const waiting = [];
@@ -125,7 +126,7 @@ window.addEventListener("drop", async (event) => {
 // --- Sending
 
 const begin = async () => {
-  const answer = await fetch(config.start, { method: "POST", headers: { "X-CSRFToken": csrf } });
+  const answer = await fetch(config.start, { method: "POST", headers: { "X-CSRFToken": csrf() } });
   if (answer.redirected || answer.status === 401) throw new Error(text.loggedOut);
   if (!answer.ok) throw new Error(text.server);
   places = await answer.json();
@@ -155,7 +156,7 @@ const send = (item) => {
   active.set(item, flight);
   xhr.open("POST", places.files);
   xhr.setRequestHeader("Content-Type", "application/octet-stream");
-  xhr.setRequestHeader("X-CSRFToken", csrf);
+  xhr.setRequestHeader("X-CSRFToken", csrf());
   xhr.setRequestHeader("X-File-Name", encodeURIComponent(item.file.name));
   if (item.folder) xhr.setRequestHeader("X-Folder-Name", encodeURIComponent(item.folder));
   if (item.keep) xhr.setRequestHeader("X-Keep-Duplicate", "yes");

@@ -1,0 +1,100 @@
+"""Every screen in light and dark: no accessibility violation that axe finds, no error in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import BrowserContext
+
+from tests.factories import (
+    create_collection,
+    create_failure,
+    create_layout,
+    create_page,
+    create_revision,
+    create_run,
+    create_user,
+    create_vote,
+)
+from transcription.models import Collection, Export, PageState
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SCREENS = [
+    "/",
+    "/collections/new/",
+    "/collections/{collection}/",
+    "/collections/{collection}/settings/",
+    "/collections/{collection}/upload/",
+    "/collections/{collection}/exports/",
+    "/pages/{page}/",
+    "/reports/",
+    "/status/",
+    "/nowhere/",
+]
+
+
+@pytest.fixture
+def places() -> dict[str, int]:
+    """A collection with something of everything; ids by name."""
+    collection: Collection = create_collection(title="Vestry minutes", identifier="PR/12", owner=create_user())
+    page = create_page(collection=collection, state=PageState.IN_REVIEW, confidence=0.42, finished_at=timezone.now())
+    layout = create_layout(page=page, lines=3)
+    run = create_run(page=page)
+    lines = [place.line for place in layout.places.select_related("line")]
+    for line in lines:
+        create_vote(run=run, line=line)
+    create_revision(line=lines[0], text="the Rector married")
+    create_failure(collection=collection, page=create_page(collection=collection, state=PageState.RECEIVED))
+    Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip", pages=1)
+    return {"collection": collection.pk, "page": page.pk}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_screens_have_no_violations_and_no_errors(
+    places: dict[str, int], sign_in: Callable[..., BrowserContext], theme: str
+) -> None:
+    context = sign_in(create_user(superuser=True), color_scheme=theme)
+    tab = context.new_page()
+    said: list[str] = []
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    found: dict[str, list[str]] = {}
+    for screen in SCREENS:
+        tab.goto(screen.format(**places))
+        tab.wait_for_load_state("networkidle")
+        violations = Axe().run(tab).response["violations"]
+        if violations:
+            found[screen] = [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in violations]
+    assert found == {}
+    assert [each for each in said if "404" not in each] == []
+
+
+def test_the_colors_that_a_person_chose_are_remembered(
+    places: dict[str, int], sign_in: Callable[..., BrowserContext]
+) -> None:
+    tab = sign_in(create_user(superuser=True), color_scheme="light").new_page()
+    tab.goto("/")
+    toggle = tab.locator("[data-theme-toggle]")
+    toggle.click()
+    toggle.click()
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.goto("/collections/new/")
+    assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_the_list_of_keys_opens_and_closes_by_keys(
+    places: dict[str, int], sign_in: Callable[..., BrowserContext]
+) -> None:
+    tab = sign_in(create_user(superuser=True)).new_page()
+    tab.goto(f"/pages/{places['page']}/")
+    tab.keyboard.press("?")
+    assert tab.locator("#keys").is_visible()
+    tab.keyboard.press("Escape")
+    assert not tab.locator("#keys").is_visible()
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowDown")
+    assert tab.locator(".lines li.chosen .line-number").inner_text() == "2"
