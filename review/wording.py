@@ -29,7 +29,7 @@ def texts() -> dict[str, str]:
         "findOther": _("Find another page"),
         "tryClaim": _("Try again"),
         "notSaved": _("not saved"),
-        "conflict": _("changed by somebody else: choose"),
+        "conflict": _("changed meanwhile: choose"),
         "passes": _("{count} of {total} passes"),
         "noPasses": _("the machine’s reading"),
         "asRead": _("as read"),

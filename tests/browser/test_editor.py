@@ -174,6 +174,9 @@ def test_two_tabs_that_change_one_line_are_asked_which_text_to_keep(
     saved(first)
     assert text_at(page, 1) == "the second tab's text"
     expect(first.locator(f'[data-line="{line_at(page, 1).pk}"] .line-text')).to_have_text("the second tab's text")
+    first.keyboard.press("Control+z")  # minds change
+    saved(first)
+    assert text_at(page, 1) == "once more"
 
 
 def test_a_lost_claim_makes_the_editor_read_only_and_keeps_the_text(
