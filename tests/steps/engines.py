@@ -1,0 +1,51 @@
+"""Recognisers that behave, misbehave or fall silent as their options say; declared in settings.ENGINES as real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from transcription.errors import EngineFailure, ServiceUnavailable
+from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
+
+ERRORS: dict[str, type[Exception]] = {
+    "value": ValueError,
+    "memory": MemoryError,
+    "transient": ServiceUnavailable,
+    "permanent": EngineFailure,
+}
+
+
+class Scribe:
+    """Reads every line as ``text``.
+
+    ``deadly_calls``: numbers of recognize calls (from 1) that raise ``error``; ``fails`` line numbers within a call that
+    give an ItemError; ``silent_from``: the line number from which nothing comes; ``twice``: every result comes twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        text: str = "the old rector",
+        score: float = 0.9,
+        error: str = "",
+        smallest_batch_that_fails: int = 1,
+        fails: Iterable[int] = (),
+        silent_from: int = 10**9,
+        twice: bool = False,
+    ) -> None:
+        self._text, self._score = text, score
+        self._error, self._smallest = error, smallest_batch_that_fails
+        self._fails, self._silent_from, self._twice = set(fails), silent_from, twice
+
+    def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
+        lines = list(crops)
+        if self._error and len(lines) >= self._smallest:
+            raise ERRORS[self._error]("the engine broke")
+        for number, crop in enumerate(lines[: self._silent_from]):
+            if number in self._fails:
+                yield ItemError(crop.key, "unreadable", "This line could not be read.")
+                continue
+            record = ReadingRecord(crop.key, self._text, (self._score,) * len(self._text))
+            yield record
+            if self._twice:
+                yield record
