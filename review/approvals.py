@@ -29,6 +29,7 @@ def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: 
             mode=mode,
             active_seconds=min(max(active_seconds, 0.0), LONGEST_ACTIVE_SECONDS),
         )
+        locked.approved_at = approval.created_at
         _move(locked, PageState.REVIEWED)
         claim.delete()
     return approval
@@ -61,9 +62,10 @@ def send_back(*, page: Page) -> None:
                 _("This page is “%(state)s”: it can be reviewed once the machine has read it.")
                 % {"state": locked.get_state_display()}
             )
+        locked.approved_at = None  # a later run decides afresh
         _move(locked, PageState.IN_REVIEW)
 
 
 def _move(page: Page, state: PageState) -> None:
     page.state = state
-    page.save(update_fields=["state", "changed_at"])
+    page.save(update_fields=["state", "approved_at", "changed_at"])

@@ -63,6 +63,7 @@ class Page(models.Model):
     confidence = models.FloatField(null=True)
     received_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
+    approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
     changed_at = models.DateTimeField(auto_now=True)
 
     objects = PageQuerySet.as_manager()

@@ -34,8 +34,7 @@ def route(work: Work, token: uuid.UUID) -> None:
 
 def _settle(page: Page, outcome: str) -> None:
     """A page that a person has approved stays reviewed, whatever a later run says."""
-    reviewed = page.approvals.exists()
-    if reviewed:
+    if page.approved_at is not None:
         page.state = PageState.REVIEWED
     else:
         page.state = PageState.IN_REVIEW if outcome == RouteDecision.Outcome.REVIEW else PageState.ACCEPTED
