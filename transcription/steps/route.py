@@ -24,7 +24,8 @@ def route(work: Work, token: uuid.UUID) -> None:
         assert page is not None
         confidence = page.confidence if page.confidence is not None else 0.0
         threshold = page.collection.threshold
-        reasons = ([LOW_CONFIDENCE] if confidence < threshold else []) + checks
+        doubtful = page.confidence is not None and confidence < threshold
+        reasons = ([LOW_CONFIDENCE] if doubtful else []) + checks
         outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
         RouteDecision.objects.create(
             page=page, run=run, outcome=outcome, confidence=confidence, threshold=threshold, reasons=reasons
