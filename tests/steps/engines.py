@@ -18,8 +18,8 @@ ERRORS: dict[str, type[Exception]] = {
 class Scribe:
     """Reads every line as ``text``.
 
-    ``deadly_calls``: numbers of recognize calls (from 1) that raise ``error``; ``fails`` line numbers within a call that
-    give an ItemError; ``silent_from``: the line number from which nothing comes; ``twice``: every result comes twice.
+    ``error``: what calls with at least ``smallest_batch_that_fails`` lines raise; ``fails``: line numbers within a call
+    that give an ItemError; ``silent_from``: the line number from which nothing comes; ``twice``: results come twice.
     """
 
     def __init__(

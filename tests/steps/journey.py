@@ -68,7 +68,13 @@ def prepared_page(folder: Path, *, collection: Collection | None = None, lines: 
     collection = collection or create_collection()
     document = Document.objects.create(collection=collection, title=str(uuid.uuid4()))
     original = Original.objects.create(
-        collection=collection, document=document, name="p.png", sha256="0" * 64, size=1, kind="png", file=uuid.uuid4()
+        collection=collection,
+        document=document,
+        name="p.png",
+        sha256="0" * 64,
+        size=1,
+        kind="png",
+        file=f"originals/{uuid.uuid4()}",
     )
     original.frames = 1
     original.save()

@@ -65,6 +65,13 @@ def perform_or_lose(work: Work, token: uuid.UUID) -> None:
             perform(work, token)
 
 
+def perform_and_crash(work: Work, token: uuid.UUID) -> None:
+    """All is written, nothing committed."""
+    with transaction.atomic():
+        perform(work, token)
+        raise KeyboardInterrupt
+
+
 def test_every_step_run_twice_gives_one_result(tmp_path: Path, scribe: Callable[..., None]) -> None:
     page_of = receive_page(tmp_path)
     for step in ROAD:
@@ -159,9 +166,8 @@ def test_a_crash_while_a_result_is_written_leaves_nothing_of_it(media_root: Path
     prepared_page(media_root)
     work, token = claim_step(Step.RECOGNIZE)
     before = counts()
-    with pytest.raises(KeyboardInterrupt), transaction.atomic():
-        perform(work, token)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        perform_and_crash(work, token)
     assert counts() == before
     work.refresh_from_db()
     assert work.state == WorkState.RUNNING, "its lease still runs; the sweeper frees it"

@@ -16,7 +16,7 @@ from transcription.htr.ctc import greedy
 from transcription.htr.ink import fit_height, ink
 from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
 
-BUCKET = 32  # input columns; a batch is as wide as its widest line, rounded up to this
+BUCKET = 32  # input columns; a batch is as wide as its lines, rounded up to this
 
 
 class Starter:
@@ -30,6 +30,8 @@ class Starter:
         # Two threads on two busy cores were measured at a twentieth of the speed of one: OpenMP spins at barriers.
         torch.set_num_threads(threads)
         description = read_description(weights)
+        if not isinstance(description.get("alphabet"), str):
+            raise WeightsError(f"{weights} names no alphabet; restore it from the repository or train it again.")
         self.alphabet: str = description["alphabet"]
         self._network = CtcNetwork(len(self.alphabet) + 1)
         try:
@@ -41,7 +43,7 @@ class Starter:
         self._max_width = max_width
 
     def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
-        """Greedy CTC readings; lines are read widest together, each with nothing but its own columns counted."""
+        """Greedy CTC readings; lines of like width together, each with nothing but its own columns counted."""
         prepared: list[tuple[int, np.ndarray[tuple[int, int], np.dtype[np.float32]]]] = []
         for crop in crops:
             pixels = crop.pixels
@@ -52,8 +54,13 @@ class Starter:
         prepared.sort(key=lambda item: item[1].shape[1])
         start = 0
         while start < len(prepared):
-            end = start + 1
-            while end < len(prepared) and (end + 1 - start) * _bucket(prepared[end][1].shape[1]) <= self._batch_columns:
+            # Only lines of one bucket together: padding changes what is read, and a line's company must not.
+            width, end = _bucket(prepared[start][1].shape[1]), start + 1
+            while (
+                end < len(prepared)
+                and _bucket(prepared[end][1].shape[1]) == width
+                and (end + 1 - start) * width <= self._batch_columns
+            ):
                 end += 1
             yield from self._read(prepared[start:end])
             start = end

@@ -19,6 +19,8 @@ QUIET_SECONDS = 0.2
 # A broker that did not answer is left alone for a while: an upload of many files must not wait for it at each.
 MUTE_SECONDS = 5.0
 _quiet_until: dict[str, float] = {}
+# Kombu waits six seconds for a broker that refuses connections, whatever task_publish_retry says.
+_AT_ONCE = {"max_retries": 0}
 
 
 def ring_on_commit(queue: str) -> None:
@@ -32,10 +34,17 @@ def ring(queue: str, *, insist: bool = False) -> bool:
         return False
     _quiet_until[queue] = time.monotonic() + QUIET_SECONDS
     try:
-        current_app.send_task(f"transcription.tasks.drain_{queue}", queue=queue, expires=600)
+        _send(queue)
     except (OperationalError, RedisError, OSError) as error:
         for name in Queue.values:  # one broker carries them all
             _quiet_until[name] = time.monotonic() + MUTE_SECONDS
         logger.warning("The broker did not take a ring for %s (%s); the sweeper will ring again.", queue, error)
         return False
     return True
+
+
+def _send(queue: str) -> None:
+    with current_app.connection_for_write() as connection:
+        connection.transport_options = dict(connection.transport_options) | _AT_ONCE
+        name = f"transcription.tasks.drain_{queue}"
+        current_app.send_task(name, queue=queue, expires=600, connection=connection, retry=False)

@@ -126,7 +126,7 @@ def claim(*, queue: Queue, worker: str, limit: int, engine_digests: Sequence[str
                     cursor.execute(_SERVED, {"collection": chosen[0]})
             if ids:
                 rows = Work.objects.filter(pk__in=ids, token=token)
-                rows = rows.select_related("pass_version", "run", "page", "original").order_by("pk")
+                rows = rows.select_related("collection", "pass_version", "run", "page", "original").order_by("pk")
                 return Claim(token, tuple(rows))
             passed_over.append(chosen[0])
     return None

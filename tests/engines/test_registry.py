@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from transcription.engines import registry as registry_module
+from transcription.engines.registry import EngineDeclaration, Registry, UnknownEngine
+from transcription.engines.segmenters.classical import ClassicalSegmenter
+from transcription.errors import WeightsError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(registry_module, "WEIGHTS", tmp_path)
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    return path
+
+
+def digest(**changes: object) -> str:
+    declaration = {"CLASS": "a.B", "VERSION": "1", "WEIGHTS": "w.safetensors", "OPTIONS": {"beam": 1}} | changes
+    return Registry({"e": declaration}).digest("e")  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"CLASS": "a.C"}, {"VERSION": "2"}, {"OPTIONS": {"beam": 2}}, {"OPTIONS": {}}], ids=str
+)
+def test_an_engine_that_reads_otherwise_has_another_digest(weights: Path, changes: dict[str, object]) -> None:
+    assert digest(**changes) != digest()
+
+
+def test_other_weights_are_another_engine(weights: Path) -> None:
+    before = digest()
+    weights.write_bytes(b"other weights")
+    assert digest() != before
+
+
+def test_how_many_threads_an_engine_may_use_does_not_make_it_another(weights: Path) -> None:
+    assert digest(RUNTIME={"threads": 1}) == digest(RUNTIME={"threads": 8}) == digest()
+
+
+def test_missing_weights_are_named_with_what_to_do(weights: Path) -> None:
+    weights.unlink()
+    with pytest.raises(WeightsError, match=r"w\.safetensors is missing; restore it"):
+        digest()
+
+
+def test_unknown_engines_and_wrong_uses_are_said_in_a_sentence() -> None:
+    declared: EngineDeclaration = {
+        "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
+        "VERSION": "1",
+    }
+    registry = Registry({"lines": declared})
+    assert isinstance(registry.segmenter("lines"), ClassicalSegmenter)
+    assert registry.segmenter("lines") is registry.segmenter("lines")
+    with pytest.raises(UnknownEngine, match="does not read lines"):
+        registry.recognizer("lines")
+    with pytest.raises(UnknownEngine, match=r"settings\.ENGINES has lines"):
+        registry.digest("other")
+
+
+def test_a_web_process_can_name_an_engines_state_without_loading_what_reads() -> None:
+    code = (
+        "import sys, django; django.setup()\n"
+        "from transcription.steps.profiles import registry\n"
+        "print(len(registry().digest('classical')))\n"
+        "assert not {'torch', 'safetensors'} & set(sys.modules), 'torch was loaded'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "64"

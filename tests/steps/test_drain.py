@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import DataError, OperationalError, connection
+
+from tests.factories import create_collection, create_work
+from tests.steps.journey import prepared_page
+from transcription.models import Failure, Queue, Step, Work, Worker, WorkState
+from transcription.steps import drain as drain_module
+from transcription.steps.drain import drain
+
+pytestmark = pytest.mark.django_db
+
+
+def break_step(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(drain_module, "SINGLE", dict.fromkeys(Step, broken))
+
+
+def test_a_database_that_goes_away_is_nobodys_fault_and_ends_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = create_collection()
+    for _ in range(3):
+        create_work(collection=collection)
+    break_step(monkeypatch, OperationalError("server closed the connection"))
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction lives in it
+    assert drain(Queue.CPU) == 3
+    rows = Work.objects.values_list("state", "attempts", "interruptions", "alone").distinct()
+    assert list(rows) == [(WorkState.QUEUED, 0, 0, False)]
+
+
+def test_a_row_that_the_database_refuses_is_its_makers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    create_work(collection=create_collection())
+    break_step(monkeypatch, DataError("smallint out of range"))
+    assert drain(Queue.CPU) == 1
+    assert Failure.objects.get().code == "unexpected"
+
+
+def test_memory_running_out_is_tried_again_and_never_leaves_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    create_work(collection=create_collection())
+    break_step(monkeypatch, MemoryError())
+    for _ in range(3):
+        Work.objects.update(not_before=None)
+        assert drain(Queue.CPU) == 1
+    assert Failure.objects.get().code == "out-of-memory"
+
+
+def test_one_bad_row_does_not_sink_those_claimed_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = create_collection()
+    bad, good = create_work(collection=collection), create_work(collection=collection)
+
+    def step(work: Work, token: object) -> None:
+        if work.pk == bad.pk:
+            raise ValueError("what is this")
+        Work.objects.filter(pk=work.pk).update(state=WorkState.DONE, token=None, lease_until=None)
+
+    monkeypatch.setattr(drain_module, "SINGLE", dict.fromkeys(Step, step))
+    drain(Queue.CPU)
+    good.refresh_from_db()
+    assert good.state == WorkState.DONE
+    assert Failure.objects.get().work_id == bad.pk
+
+
+def test_an_orderly_stop_gives_back_what_was_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = create_collection()
+    for _ in range(4):
+        create_work(collection=collection)
+    begun: list[int] = []
+
+    def step(work: Work, token: object) -> None:
+        begun.append(work.pk)
+        Work.objects.filter(pk=work.pk).update(state=WorkState.DONE, token=None, lease_until=None)
+
+    monkeypatch.setattr(drain_module, "SINGLE", dict.fromkeys(Step, step))
+    drain(Queue.CPU, stopping=lambda: bool(begun))
+    assert len(begun) == 1
+    states = Work.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == [WorkState.DONE] + 3 * [WorkState.QUEUED]
+
+
+def test_a_worker_says_what_it_holds(media_root: Path, scribe: Callable[..., None]) -> None:
+    prepared_page(media_root)
+    drain(Queue.ENGINE)
+    worker = Worker.objects.get(queue=Queue.ENGINE)
+    held = set(Work.objects.filter(step=Step.RECOGNIZE).values_list("pass_version__engine_digest", flat=True))
+    assert held <= set(worker.engine_digests)

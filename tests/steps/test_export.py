@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from tests.factories import create_collection, create_user
+from tests.steps.journey import claim_step, perform, prepared_page, work_until_nothing_is_due
+from transcription.models import Collection, Export, Page, PageState, Queue, Step, Work, WorkState
+from transcription.steps.correct import save_line
+from transcription.steps.drain import drain
+from transcription.steps.export import export, request_export
+
+pytestmark = pytest.mark.django_db
+Install = Callable[..., None]
+
+
+def exported(
+    collection: Collection, root: Path, *, format: str = Export.Format.TXT, scope: str = Export.Scope.ALL
+) -> dict[str, str]:
+    job = request_export(collection=collection, format=format, scope=scope, requester=None)
+    drain(Queue.CPU)
+    job.refresh_from_db()
+    assert job.state == Export.State.DONE
+    with zipfile.ZipFile(root / job.file) as archive:
+        assert archive.testzip() is None
+        assert job.pages == job.total == len(archive.namelist()) == len(set(archive.namelist()))
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+@pytest.fixture
+def page(media_root: Path, scribe: Install) -> Page:
+    made = prepared_page(media_root)
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    return made
+
+
+def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> None:
+    save_line(line=page.lines.order_by("pk")[1], text="Mary & <John>", base_revision=1, author=create_user())
+    [text] = exported(page.collection, media_root).values()
+    assert text.splitlines() == ["the old rector", "Mary & <John>", "the old rector"]
+    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    lines = etree.fromstring(xml.encode()).findall(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
+    assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
+
+
+def test_scopes_hold_back_what_nobody_has_vouched_for(page: Page, media_root: Path) -> None:
+    Page.objects.update(state=PageState.IN_REVIEW)
+    counts = [len(exported(page.collection, media_root, scope=scope)) for scope in Export.Scope.values]
+    assert dict(zip(Export.Scope.values, counts, strict=True)) == {"reviewed": 0, "accepted": 0, "all": 1}
+
+
+def test_documents_whose_titles_differ_in_signs_only_lose_no_page(media_root: Path, scribe: Install) -> None:
+    collection = create_collection()
+    for title in ("Box 1/2", "Box 1-2", "BOX 1:2"):
+        page = prepared_page(media_root, collection=collection)
+        page.document.title = title
+        page.document.save()
+    work_until_nothing_is_due()
+    assert len(exported(collection, media_root)) == 3
+
+
+def test_a_long_export_reports_progress_so_that_its_lease_is_kept(page: Page) -> None:
+    request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    work, token = claim_step(Step.EXPORT)
+    calls: list[int] = []
+    export(work, token, lambda: calls.append(1))
+    assert len(calls) == 1
+
+
+def test_an_export_killed_in_the_middle_leaves_no_half_file_and_is_made_again(
+    page: Page, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    work, token = claim_step(Step.EXPORT)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(work, token, die)
+    assert not (media_root / "exports").exists()
+    job.refresh_from_db()
+    assert (job.state, job.file) == (Export.State.QUEUED, "")
+    Work.objects.filter(pk=work.pk).update(state=WorkState.QUEUED, token=None, lease_until=None)
+    perform(*claim_step(Step.EXPORT))
+    job.refresh_from_db()
+    assert job.state == Export.State.DONE

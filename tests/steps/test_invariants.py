@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from tests.factories import create_failure, create_page, create_user, create_work
+from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
+from transcription.models import Export, Line, Original, Page, PageState, Reading, Step, Vote, Work, WorkState
+from transcription.steps.correct import save_line
+from transcription.steps.export import request_export
+from transcription.steps.invariants import INVARIANTS, violations
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page(media_root: Path, scribe: Callable[..., None]) -> Page:
+    """A page that went the whole way, one line corrected, and exported."""
+    made = prepared_page(media_root)
+    work_until_nothing_is_due()
+    save_line(line=made.lines.order_by("pk")[0], text="a person's", base_revision=1, author=create_user())
+    request_export(collection=made.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    return made
+
+
+def test_a_page_that_went_the_whole_way_breaks_nothing(page: Page) -> None:
+    assert violations() == []
+
+
+def tampered(sql: str, *parameters: int) -> None:
+    """What a defect could do: past the triggers that keep tables append-only."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL longhand.purge = 'on'")
+        cursor.execute(sql, parameters)
+        cursor.execute("SET LOCAL longhand.purge = 'off'")
+
+
+def lose_a_page(page: Page) -> None:
+    Original.objects.update(frames=2)
+
+
+def forget_an_original(page: Page) -> None:
+    Original.objects.filter(pk=page.original_id).update(frames=None)
+
+
+def strand_a_page(page: Page) -> None:
+    Page.objects.filter(pk=page.pk).update(state=PageState.SEGMENTED)
+
+
+def strand_a_page_with_cancelled_work(page: Page) -> None:
+    Page.objects.filter(pk=page.pk).update(state=PageState.SEGMENTED)
+    create_work(collection=page.collection, page=page, run=page.run, step=Step.VOTE, state=WorkState.CANCELLED)
+
+
+def leave_a_lease(page: Page) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    token = "0" * 32
+    create_work(collection=page.collection, state=WorkState.RUNNING, token=token, lease_until=long_ago)
+
+
+def forget_due_work(page: Page) -> None:
+    work = create_work(collection=page.collection)
+    Work.objects.filter(pk=work.pk).update(created_at=timezone.now() - timedelta(days=2))
+
+
+def lose_a_passes_readings(page: Page) -> None:
+    passes = current_run(page).profile_version.passes.all()
+    tampered("DELETE FROM transcription_reading WHERE pass_version_id = %s", passes[0].pk)
+
+
+def read_without_work(page: Page) -> None:
+    Work.objects.filter(step=Step.RECOGNIZE, run=page.run).first().delete()  # type: ignore[union-attr]
+
+
+def lose_a_vote(page: Page) -> None:
+    Vote.objects.filter(line__current__source="vote").first().delete()  # type: ignore[union-attr]
+
+
+def vote_on_another_pages_line(page: Page) -> None:
+    Vote.objects.create(run=current_run(page), line=Line.objects.create(page=create_page()), stage=1)
+
+
+def lose_a_decision(page: Page) -> None:
+    current_run(page).route_decision.delete()
+
+
+def borrow_a_layout(page: Page) -> None:
+    other = create_page(collection=page.collection, state=PageState.PREPARED)
+    create_failure(collection=page.collection, page=other)
+    Page.objects.filter(pk=other.pk).update(layout=page.layout)
+
+
+def try_for_ever(page: Page) -> None:
+    Work.objects.filter(step=Step.VOTE).update(attempts=9)
+
+
+def fail_in_silence(page: Page) -> None:
+    create_work(collection=page.collection, state=WorkState.FAILED)
+
+
+def leave_a_failure_of_done_work(page: Page) -> None:
+    create_failure(collection=page.collection, work=Work.objects.filter(state=WorkState.DONE)[0])
+
+
+def skip_a_revision_number(page: Page) -> None:
+    tampered("UPDATE transcription_transcriptrevision SET number = 7 WHERE number = 2")
+
+
+def hide_the_last_revision(page: Page) -> None:
+    line = page.lines.order_by("pk")[0]
+    line.current = line.revisions.get(number=1)
+    line.save()
+
+
+def overrule_a_person(page: Page) -> None:
+    from tests.factories import create_revision
+
+    create_revision(line=page.lines.order_by("pk")[0], text="machine text", source="vote")  # type: ignore[arg-type]
+
+
+def lose_an_exports_file(page: Page) -> None:
+    Export.objects.update(file="")
+
+
+PLANTED: list[tuple[Callable[[Page], None], str]] = [
+    (lose_a_page, "an opened original has all of its pages"),
+    (forget_an_original, "an original that is not opened has open work or an open failure"),
+    (strand_a_page, "a page that is not finished has open work or an open failure"),
+    (strand_a_page_with_cancelled_work, "a page that is not finished has open work or an open failure"),
+    (leave_a_lease, "no lease has been over for long"),
+    (forget_due_work, "no due work of an active collection has waited for a day"),
+    (lose_a_passes_readings, "a done pass has read something of what it was given"),
+    (read_without_work, "a reading stems from a done pass of its run"),
+    (lose_a_vote, "a finished run has one vote for each line of its layout"),
+    (vote_on_another_pages_line, "readings and votes are of lines of their run's page"),
+    (lose_a_decision, "a finished page has a decision for its run"),
+    (borrow_a_layout, "a page's run and layout are its own"),
+    (try_for_ever, "attempts and interruptions are bounded"),
+    (fail_in_silence, "failed work has an open failure, open failures are of failed work"),
+    (leave_a_failure_of_done_work, "failed work has an open failure, open failures are of failed work"),
+    (skip_a_revision_number, "revisions of a line are numbered without gaps"),
+    (hide_the_last_revision, "a line's current text is its last revision"),
+    (overrule_a_person, "a vote never follows a person's text"),
+    (lose_an_exports_file, "a done export has a file"),
+]
+
+
+@pytest.mark.parametrize(("plant", "invariant"), PLANTED, ids=[plant.__name__ for plant, _ in PLANTED])
+def test_a_planted_violation_is_found(plant: Callable[[Page], None], invariant: str, page: Page) -> None:
+    plant(page)
+    assert invariant in [found.name for found in violations()]
+
+
+def test_every_invariant_is_broken_by_some_planted_violation() -> None:
+    assert set(INVARIANTS) == {invariant for _, invariant in PLANTED}
+
+
+def report() -> tuple[int, dict[str, Any]]:
+    output = io.StringIO()
+    try:
+        call_command("invariants", stdout=output)
+    except SystemExit as end:
+        return int(end.code or 0), json.loads(output.getvalue())
+    return 0, json.loads(output.getvalue())
+
+
+def test_the_command_exits_with_1_and_prints_the_rows(page: Page) -> None:
+    assert report() == (0, {"checked": len(INVARIANTS), "violations": []})
+    lose_a_page(page)
+    status, found = report()
+    assert status == 1
+    assert found["violations"][0]["rows"][0]["frames"] == 2
+    assert Reading.objects.exists()
