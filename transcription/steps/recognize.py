@@ -37,7 +37,7 @@ class _Job:
 
 
 def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], None]) -> None:
-    """Read the lines of ``works`` (rows of one claim), engine by engine; ``progress`` is called as pages are written.
+    """Read the lines of ``works`` (rows of one claim), engine by engine; ``progress`` is called after each line.
 
     A page whose image cannot be read fails by itself; a line that cannot be read is left out by that pass.
     """
@@ -60,7 +60,7 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
             _take(job, line_id, result)
             if not job.waiting and not job.written:
                 _write(job, token)
-                progress()
+            progress()
         _account_for_silence(jobs.values(), token)
 
 
