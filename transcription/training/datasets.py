@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def load_lines(folder: Path, split: str, *, sets: list[str] | None = None, limit
     "tune" is carved out of the published train split by page, so that dev only ever reports.
     Raises BadInput when the folder holds no sets or a set lacks its images.
     """
-    tables = sorted(folder.glob("*.tsv"))
+    tables = sorted(folder_of(folder).glob("*.tsv"))
     if not tables:
         raise BadInput(f"{folder} holds no <set>.tsv; give a folder laid out as <set>.tsv beside <set>.tar.")
     for table in tables:
@@ -47,7 +47,7 @@ def load_lines(folder: Path, split: str, *, sets: list[str] | None = None, limit
 def _load_set(table: Path, split: str, limit: int) -> Iterator[LineSample]:
     wanted: dict[str, tuple[str, str]] = {}
     with table.open(encoding="utf-8", newline="") as rows:
-        for row in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
+        for row in table_rows(rows, table, ("split", "page", "name", "text")):
             if _split_of(table.stem, row["page"], row["split"]) == split:
                 wanted[row["name"]] = (row["page"], row["text"])
     archive = table.with_suffix(".tar")
@@ -67,6 +67,25 @@ def _load_set(table: Path, split: str, limit: int) -> Iterator[LineSample]:
             count += 1
             if limit and count >= limit:
                 return
+
+
+def folder_of(path: Path) -> Path:
+    """``path`` itself; raises BadInput unless it is a folder."""
+    if not path.is_dir():
+        raise BadInput(f"{path} is not a folder; give the folder that holds the sets.")
+    return path
+
+
+def table_rows(lines: Iterable[str], table: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Rows of a tab-separated table with a header. Raises BadInput when a column or part of a row is missing."""
+    reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise BadInput(f"{table} has no column {', '.join(missing)}; its first line must name {', '.join(columns)}.")
+    for row in reader:
+        if any(row[column] is None for column in columns):
+            raise BadInput(f"{table}, line {reader.line_num}: fewer columns than its first line names.")
+        yield row
 
 
 def _split_of(name: str, page: str, published: str) -> str:

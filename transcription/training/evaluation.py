@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from transcription.htr.enhance import enhance
 from transcription.htr.evaluation import score_page
 from transcription.htr.metrics import LineScore, score_line, summarise
 from transcription.htr.records import Gray, Hints, LineImage, ReadingRecord
-from transcription.training.datasets import load_lines
+from transcription.training.datasets import folder_of, load_lines, table_rows
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 GROUND_TRUTHS = (".xml", ".txt")
@@ -82,13 +81,13 @@ def evaluate_lines(folder: Path, split: str, passes: Sequence[Pass], *, limit: i
         scores[name] += [
             score_line(document, reference, text) for (document, _, reference), text in zip(batch, texts, strict=True)
         ]
-    return report(scores)
+    return report(_some(scores, folder, split))
 
 
 def _line_batches(
     folder: Path, split: str, limit: int, sets: list[str] | None
 ) -> Iterator[tuple[str, list[tuple[str, Gray, str]]]]:
-    if not any(folder.glob("*.tsv")):
+    if not any(folder_of(folder).glob("*.tsv")):
         lines = [(page.document, _gray(page.image), " ".join(page.lines)) for page in _loose_pages(folder)]
         if not lines:
             raise BadInput(f"{folder} holds neither <set>.tsv nor images beside .txt, ALTO or PAGE files.")
@@ -113,7 +112,14 @@ def evaluate_pages(
     scores: dict[str, list[LineScore]] = defaultdict(list)
     for page in load_pages(folder, split, limit=limit, sets=sets):
         scores[page.set].append(score_page(page.document, page.lines, read(_gray(page.image), page.language)))
-    return report(scores)
+    return report(_some(scores, folder, split))
+
+
+def _some(scores: dict[str, list[LineScore]], folder: Path, split: str) -> dict[str, list[LineScore]]:
+    """``scores`` as they are; BadInput when nothing was scored: an error rate of nothing would look perfect."""
+    if not scores:
+        raise BadInput(f"{folder} holds no lines of the split “{split}” in the sets asked for.")
+    return scores
 
 
 def page_reader(segmenter: Segmenter, passes: Sequence[Pass]) -> Callable[[Gray, str], list[str]]:
@@ -139,7 +145,7 @@ def report(scores: dict[str, list[LineScore]]) -> Report:
 
 def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) -> Iterator[PageSample]:
     """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), or images beside ground truth."""
-    table = folder / "pages.tsv"
+    table = folder_of(folder) / "pages.tsv"
     if not table.exists():
         found = 0
         for page in _loose_pages(folder):
@@ -151,7 +157,7 @@ def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) 
         return
     counts: dict[str, int] = defaultdict(int)
     with table.open(encoding="utf-8", newline="") as rows:
-        for row in csv.DictReader(rows, delimiter="\t"):
+        for row in table_rows(rows, table, ("set", "split", "language", "image", "ground_truth")):
             name = row["set"]
             if row["split"] != split or (sets is not None and name not in sets) or (limit and counts[name] >= limit):
                 continue
@@ -173,6 +179,8 @@ def _loose_pages(folder: Path) -> Iterator[PageSample]:
 
 
 def _reference(path: Path) -> tuple[str, ...]:
+    if not path.exists():
+        raise BadInput(f"{path} is missing; it is named as the ground truth of a page.")
     lines = (line.text for line in read_ground_truth(path).lines)
     return tuple(text for text in map(_without_editorial, lines) if text)
 
@@ -184,7 +192,8 @@ def _without_editorial(text: str) -> str:
 
 
 def _gray(path: Path) -> Gray:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    content = np.frombuffer(path.read_bytes() if path.exists() else b"", np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
     if image is None:
         raise BadInput(f"{path} is not an image that can be read.")
     return image.astype(np.uint8)

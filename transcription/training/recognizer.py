@@ -169,7 +169,7 @@ def train(lines: Path, run: Path, *, seconds: float, decay: float, texts: Path |
         (loss + 0.1 * side).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         now = time.monotonic()
         progress.step += 1
         progress.lines += len(lengths)

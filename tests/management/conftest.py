@@ -1,0 +1,3 @@
+from tests.steps.scribe import scribe
+
+__all__ = ["scribe"]
