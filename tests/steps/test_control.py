@@ -145,3 +145,11 @@ def test_an_export_that_was_given_up_says_so_and_can_be_retried(
     drain(Queue.CPU)
     assert Export.objects.get().state == Export.State.DONE
     assert violations() == []
+
+
+def test_pausing_a_cancelled_collection_leaves_it_cancelled(media_root: Path, scribe: Install) -> None:
+    page = prepared_page(media_root)
+    control.cancel(page.collection)
+    control.pause(page.collection)
+    assert page.collection.state == Collection.State.CANCELLED
+    assert violations() == []

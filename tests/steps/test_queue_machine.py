@@ -11,7 +11,15 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.factories import create_collection, create_page, create_profile_version
 from transcription.errors import EngineFailure, LostLease, ServiceUnavailable
@@ -44,7 +52,7 @@ class Machine(RuleBasedStateMachine):
         transaction.savepoint_rollback(self.before)
 
     @rule(target=claims, name=st.sampled_from(list(Queue)), limit=st.integers(1, 4))
-    def claim(self, name: Queue, limit: int) -> object:
+    def claim(self, name: Queue, limit: int) -> Held | MultipleResults[Held]:
         Work.objects.filter(state=WorkState.QUEUED).update(not_before=None)
         claim = queue.claim(queue=name, worker="w", limit=limit, engine_digests=self.digests)
         return multiple(*((work.pk, claim.token) for work in claim.work)) if claim else multiple()
@@ -68,7 +76,8 @@ class Machine(RuleBasedStateMachine):
                 elif work.step == Step.RECOGNIZE:
                     assert work.run is not None
                     place = work.run.layout.places.get()  # type: ignore[union-attr]
-                    work.run.readings.create(line=place.line, pass_version=work.pass_version, text="a", chars=[1])
+                    assert work.pass_version_id is not None
+                    work.run.readings.create(line=place.line, pass_version_id=work.pass_version_id, text="a", chars=[1])
                     flow.after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
                 else:
                     assert work.run is not None

@@ -10,6 +10,7 @@ import torch
 from tests.training.line_sets import Row, write_set
 from transcription.engines.ctc_network import CtcNetwork
 from transcription.engines.starter import Starter
+from transcription.htr.ink import fit_height
 from transcription.training import recognizer
 from transcription.training.recognizer import Encoder, Progress, rate_at, train
 
@@ -31,9 +32,7 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizer, "BATCH_COLUMNS", 500)
     # Overfitting is the test here: lines as they are, not ever new ones.
     monkeypatch.setattr(recognizer, "weather", lambda pixels, rng: pixels)
-    monkeypatch.setattr(
-        recognizer, "warp", lambda pixels, height, width, rng: recognizer.fit_height(pixels, height, width)
-    )
+    monkeypatch.setattr(recognizer, "warp", lambda pixels, height, width, rng: fit_height(pixels, height, width))
 
 
 def log_of(run: Path) -> list[dict[str, float]]:

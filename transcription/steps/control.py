@@ -15,8 +15,12 @@ from transcription.steps.queue import lock_in_order
 
 
 def pause(collection: Collection) -> None:
-    """Nothing more of the collection is claimed; what is being computed is still written."""
-    _set_state(collection, Collection.State.PAUSED)
+    """Nothing more of the collection is claimed; what is being computed is still written.
+
+    A cancelled collection stays cancelled: only resuming queues its work again.
+    """
+    Collection.objects.filter(pk=collection.pk, state=Collection.State.ACTIVE).update(state=Collection.State.PAUSED)
+    collection.refresh_from_db(fields=["state"])
 
 
 def resume(collection: Collection) -> None:
