@@ -32,7 +32,7 @@ def test_lines_of_many_pages_are_read_in_one_call_and_each_finds_its_page(media_
     for page, lines in zip(pages, (1, 3, 2), strict=True):
         assert current_run(page).readings.count() == lines * passes
         assert page.state == PageState.READ
-    assert len(calls) == 3 * passes, "progress after each page"
+    assert len(calls) == (1 + 3 + 2) * passes, "progress after each line"
 
 
 def test_a_line_that_cannot_be_read_costs_only_that_line(media_root: Path, scribe: Install) -> None:
