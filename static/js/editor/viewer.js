@@ -108,9 +108,10 @@ export class Viewer extends EventTarget {
       // As wide as most lines are, so that the zoom stays the same from line to line and writing begins at one place.
       const width = Math.max(around.width, this.usualWidth) * 1.08;
       const height = (width * container.y) / Math.max(container.x, 1);
+      // But a short line at the right edge must not push the image out of view.
+      const left = Math.min(around.x, Math.max(this.page.data.image.width - width * 0.96, 0)) - width * 0.04;
       // A little above the middle: what comes next is worth more room than what is done.
-      const rect = item.imageToViewportRectangle(
-        around.x - width * 0.04, around.y + around.height / 2 - height * 0.42, width, height);
+      const rect = item.imageToViewportRectangle(left, around.y + around.height / 2 - height * 0.42, width, height);
       viewport.fitBounds(rect, immediately);
       return;
     }
