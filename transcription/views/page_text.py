@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from transcription.models import Page, PassVersion, Reading, Source, TranscriptRevision, Vote
+from transcription.models import Page, PageState, PassVersion, Reading, Source, TranscriptRevision, Vote
 
 # Under these a word is marked: first as doubtful, then as probably wrong.
 DOUBTFUL = 0.7
@@ -18,7 +18,7 @@ class WordText:
     text: str
     confidence: float | None
     support: int
-    mark: str  # CSS class of its underline, empty where there is no doubt
+    mark: str  # CSS class of its underline, empty where there is no doubt or a person has approved the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def line_texts(page: Page) -> list[LineText]:
                 text=revision.text if revision else "",
                 revision=revision,
                 vote=vote,
-                words=_words(vote) if vote is not None and stands else [],
+                words=_words(vote, approved=page.state == PageState.REVIEWED) if vote is not None and stands else [],
                 readings=readings[place.line_id],
             )
         )
@@ -99,9 +99,9 @@ def _readings(page: Page) -> defaultdict[int, list[ReadingText]]:
     return found
 
 
-def _words(vote: Vote) -> list[WordText]:
+def _words(vote: Vote, *, approved: bool) -> list[WordText]:
     return [
-        WordText(word["text"], word["confidence"], word["support"], _mark(word["confidence"]))
+        WordText(word["text"], word["confidence"], word["support"], "" if approved else _mark(word["confidence"]))
         for word in vote.words
         if word["text"]
     ]

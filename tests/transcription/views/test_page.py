@@ -52,6 +52,14 @@ def test_words_are_marked_by_how_doubtful_they_are(page: Page) -> None:
     assert (first.number, first.doubtful, first.by_person) == (1, 2, False)
 
 
+def test_an_approved_page_shows_no_doubt(page: Page) -> None:
+    page.state = PageState.REVIEWED
+    page.save(update_fields=["state"])
+    line = line_texts(page)[0]
+    assert [each.mark for each in line.words] == ["", "", ""]
+    assert line.doubtful == 0
+
+
 def test_a_persons_text_has_no_doubt(page: Page) -> None:
     line = line_texts(page)[1]
     assert line.revision is not None
