@@ -54,6 +54,7 @@ def texts() -> dict[str, str]:
         "nothingToRedo": _("Nothing to redo."),
         "undone": _("Line {position} is as it was."),
         "approved": _("{page} approved"),
+        "approveUnseen": _("{left} of {total} unsure words have not been settled. They stay as the machine read them."),
         "approveFirst": _("Not approved yet: some lines are not saved. Nothing is lost; try again in a moment."),
         "noLines": _("No lines were found on this page. If it holds no writing, choose “Nothing to read”."),
         "lightNormal": _("Light: as scanned"),

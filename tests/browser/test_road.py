@@ -239,6 +239,9 @@ def correct_worst_page(tab: Page, longhand: Longhand) -> tuple[int, str, str]:
     assert typed in texts
     assert len(texts) == 2, texts
     tab.keyboard.press("Control+Enter")
+    expect(tab.locator("#approve-left")).to_contain_text("unsure words have not been settled")
+    picture(tab, "approve")
+    tab.keyboard.press("Enter")
     tab.wait_for_url(lambda url: f"/pages/{page_id}/" not in url)
     assert longhand.rows(f"SELECT state FROM transcription_page WHERE id = {page_id}") == [("reviewed",)]
     return page_id, typed, next(text for text in texts if text != typed)

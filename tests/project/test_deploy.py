@@ -18,6 +18,7 @@ def test_deploy_check_has_nothing_to_say_about_a_server_set_up_as_the_guide_says
         "LONGHAND_CSRF_TRUSTED_ORIGINS": "https://archive.example.org",
         "LONGHAND_HTTPS": "true",
     }
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # the browser tests' own
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from tests.factories import create_collection
 from tests.steps.journey import (
@@ -42,6 +43,7 @@ from transcription.models import (
     Work,
     WorkState,
 )
+from transcription.steps import control
 from transcription.steps.export import request_export
 from transcription.steps.invariants import violations
 from transcription.steps.recognize import recognize
@@ -147,6 +149,19 @@ def test_a_page_below_its_collections_threshold_goes_to_review_and_one_above_doe
     assert current_run(lenient).route_decision.reasons == []
     assert {p.state for p in Page.objects.filter(pk=strict.pk)} == {PageState.IN_REVIEW}
     assert {p.state for p in Page.objects.filter(pk=lenient.pk)} == {PageState.ACCEPTED}
+
+
+def test_reading_an_approved_page_again_changes_none_of_its_text(media_root: Path, scribe: Callable[..., None]) -> None:
+    page = prepared_page(media_root, lines=2)
+    work_until_nothing_is_due()
+    Page.objects.filter(pk=page.pk).update(approved_at=timezone.now())
+    scribe(text="another reading")
+    control.rerun(page.collection)
+    work_until_nothing_is_due()
+    page.refresh_from_db()
+    assert page.state == PageState.REVIEWED
+    assert set(TranscriptRevision.objects.values_list("text", flat=True)) == {"the old rector"}
+    assert set(current_run(page).votes.values_list("text", flat=True)) == {"another reading"}
 
 
 def test_a_vote_never_replaces_what_a_person_wrote(media_root: Path, scribe: Callable[..., None]) -> None:

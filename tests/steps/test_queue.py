@@ -38,6 +38,13 @@ def run_in_thread(act: Callable[[], None]) -> threading.Thread:
     return thread
 
 
+def after_the_pause(*works: Work) -> None:
+    """What was lost alone waits before it is tried again; let that time pass."""
+    waiting = Work.objects.filter(pk__in=[work.pk for work in works])
+    assert not waiting.filter(not_before__lte=timezone.now()).exists()
+    waiting.update(not_before=None)
+
+
 def expire(*works: Work) -> None:
     Work.objects.filter(pk__in=[work.pk for work in works]).update(lease_until=timezone.now() - timedelta(minutes=5))
 
@@ -196,6 +203,7 @@ class TestOnce:
         late = take()
         expire(work)
         sweep_once()
+        after_the_pause(work)
         current = take()
         with pytest.raises(LostLease), queue.finishing(work, late.token):
             Page.objects.update(confidence=0.9)
@@ -298,6 +306,7 @@ class TestSweeper:
             swept = sweep_once()
             work.refresh_from_db()
             assert work.interruptions == round_
+            after_the_pause(work)
         assert swept.set_aside == 1
         assert work.state == WorkState.FAILED
         assert Failure.objects.get().code == "worker-killer"

@@ -28,7 +28,7 @@ from transcription.steps.score import score
 from transcription.steps.segment import segment
 from transcription.steps.unpack import unpack
 from transcription.steps.vote import vote
-from transcription.steps.workers import held_engine_digests, report_worker
+from transcription.steps.workers import held_engine_digests, load_due_engines, report_worker
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def worker_name() -> str:
 def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Work on queue ``name`` until nothing is due, the turn is over or ``stopping`` says so; returns rows taken."""
     digests = held_engine_digests() if name == Queue.ENGINE else []
+    if name == Queue.ENGINE:
+        load_due_engines()  # before anything is claimed: a worker killed while it loads has nobody's page in hand
     report_worker(name=worker_name(), queue=name, engine_digests=digests)
     taken = 0
     ends = time.monotonic() + TURN_SECONDS

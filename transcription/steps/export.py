@@ -125,7 +125,8 @@ def _line(place: LayoutLine, vote: Vote | None) -> TranscribedLine:
             text=word["text"],
             confidence=word["confidence"],
             polygon=None,
-            alternatives=tuple((other["text"], other["support"]) for other in word["alternatives"]),
+            # An alternative has a share of the vote, not a calibrated confidence: two scales must not share a name.
+            alternatives=tuple((other["text"], None) for other in word["alternatives"]),
         )
         for word in (vote.words if vote is not None and voted else [])
         if word["text"]

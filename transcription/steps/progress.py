@@ -102,7 +102,7 @@ def _pages_per_hour(collection: Collection) -> float:
     first: datetime | None = found["first"]
     if first is None or found["count"] < 2:
         return 0.0
-    span = max((timezone.now() - first).total_seconds(), 1.0)
+    span = max((timezone.now() - first).total_seconds(), 60.0)  # a burst of a few seconds is no pace
     return float(found["count"]) / span * 3600
 
 

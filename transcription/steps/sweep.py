@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -71,6 +72,10 @@ def _free(work_id: int, page_id: int | None) -> str:
             flow.after_failure(work, page)
         else:
             work.state, work.alone, work.started_at = WorkState.QUEUED, True, None
+            if work.interruptions:
+                # A storm that takes every worker (a deploy, a power cut) must not count as three losses of one row.
+                pause = settings.LEASE_SECONDS * 2 ** (work.interruptions - 1)
+                work.not_before = Now() + timedelta(seconds=pause)
             work.save()
     logger.warning("Work %s (%s) was lost with its worker %s: %s.", work.pk, work.step, work.worker, work.state)
     return str(work.state)

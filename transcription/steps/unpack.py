@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from transcription.formats.decode import Limits, probe
 from transcription.models import Document, Page, Step, Work
+from transcription.steps.arrange import arrange_pages
 from transcription.steps.files import local_path
 from transcription.steps.queue import enqueue, finishing
 
@@ -38,6 +39,7 @@ def unpack(work: Work, token: uuid.UUID) -> None:
         original.save(update_fields=["frames"])
         for page in pages:
             enqueue(step=Step.PREPARE, collection_id=work.collection_id, lane=work.lane, page_id=page.pk)
+        arrange_pages(document)
 
 
 def limits() -> Limits:

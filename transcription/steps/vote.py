@@ -91,7 +91,13 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
 
 
 def _transcribe(page: Page, votes: Iterable[Vote]) -> None:
-    """Make each vote the line's current text unless that comes from something that outranks a vote."""
+    """Make each vote the line's current text unless that comes from something that outranks a vote.
+
+    On a page that a person has approved nothing changes: what they saw and let stand is what they answer for. The
+    vote is kept beside it.
+    """
+    if page.approved_at is not None:
+        return
     by_line = {vote.line_id: vote for vote in votes}
     for line in Line.objects.filter(pk__in=by_line).select_related("current"):
         if line.current is None or not outranked_by(Source.VOTE, line.current):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db.models.functions import Now
 
-from transcription.errors import WeightsError
-from transcription.models import Worker
+from transcription.errors import LonghandError, WeightsError
+from transcription.models import Queue, Work, Worker, WorkState
 from transcription.steps.profiles import registry
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -29,6 +30,15 @@ def held_engine_digests() -> list[str]:
         except WeightsError:
             continue
     return digests
+
+
+def load_due_engines() -> None:
+    """Build the engines that queued work asks for, where this process holds them; they stay loaded."""
+    due = Work.objects.filter(queue=Queue.ENGINE, state=WorkState.QUEUED)
+    for name in due.values_list("pass_version__engine", flat=True).distinct().order_by():
+        if name in registry().names():
+            with suppress(LonghandError):  # what is wrong with it becomes a Failure of the work that needs it
+                registry().recognizer(name)
 
 
 def forget_workers() -> int:

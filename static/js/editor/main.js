@@ -129,7 +129,12 @@ const verbs = {
     $("light").setAttribute("aria-label", name);
     say(name);
   },
-  approve() { leave(data.urls.approve, { mode: settings.mode }); },
+  approve() {
+    const { left, total } = page.count();
+    if (page.readOnly || left === 0) { approveNow(); return; }
+    $("approve-left").textContent = t("approveUnseen", { left, total });
+    $("approve-dialog").showModal();
+  },
   skip() { leave(data.urls.skip, {}); },
 };
 
@@ -324,8 +329,11 @@ if ($("guidelines")) {
   $("guidelines").addEventListener("toggle", () => { settings.guidelines = $("guidelines").open; });
 }
 
+function approveNow() { leave(data.urls.approve, { mode: settings.mode }); }
+
 const clicks = {
   approve: verbs.approve,
+  "approve-sure": () => { $("approve-dialog").close(); approveNow(); },
   skip: verbs.skip,
   previous: () => verbs.hop(-1),
   next: () => verbs.hop(1),

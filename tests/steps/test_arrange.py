@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import create_collection, create_document, create_original, create_page, create_work
+from transcription.models import Step
+from transcription.steps.arrange import arrange_pages, natural_key
+
+pytestmark = pytest.mark.django_db
+
+
+def test_names_are_ordered_as_people_count() -> None:
+    names = ["p10.jpg", "P2.jpg", "p1.jpg", "cover.jpg", "p1b.jpg", "0003.tif"]
+    assert sorted(names, key=natural_key) == ["0003.tif", "cover.jpg", "p1.jpg", "p1b.jpg", "P2.jpg", "p10.jpg"]
+
+
+def test_pages_stand_in_the_order_of_their_files_whatever_order_they_were_opened_in() -> None:
+    document = create_document()
+    for position, name in enumerate(("049.jpg", "050.jpg", "048.jpg", "9.jpg"), start=1):
+        original = create_original(document=document, name=name)
+        create_page(document=document, original=original, position=position)
+    assert arrange_pages(document) == 4
+    named = document.pages.order_by("position").values_list("original__name", flat=True)
+    assert list(named) == ["9.jpg", "048.jpg", "049.jpg", "050.jpg"]
+    assert arrange_pages(document) == 0
+
+
+def test_frames_of_one_file_stay_together_in_their_order() -> None:
+    document = create_document()
+    film = create_original(document=document, name="film.tif", frames=3)
+    create_page(document=document, original=create_original(document=document, name="a.jpg"), position=4)
+    for frame in (2, 0, 1):
+        create_page(document=document, original=film, frame=frame, position=frame + 1)
+    arrange_pages(document)
+    assert list(document.pages.order_by("position").values_list("original__name", "frame")) == [
+        ("a.jpg", 0),
+        ("film.tif", 0),
+        ("film.tif", 1),
+        ("film.tif", 2),
+    ]
+
+
+def test_nothing_moves_while_files_are_still_to_be_opened() -> None:
+    collection = create_collection()
+    document = create_document(collection=collection)
+    for position, name in enumerate(("b.jpg", "a.jpg"), start=1):
+        create_page(document=document, original=create_original(document=document, name=name), position=position)
+    create_work(collection=collection, step=Step.UNPACK, original=create_original(document=document, name="c.jpg"))
+    assert arrange_pages(document) == 0
