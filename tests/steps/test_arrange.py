@@ -10,8 +10,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_names_are_ordered_as_people_count() -> None:
-    names = ["p10.jpg", "P2.jpg", "p1.jpg", "cover.jpg", "p1b.jpg", "0003.tif"]
-    assert sorted(names, key=natural_key) == ["0003.tif", "cover.jpg", "p1.jpg", "p1b.jpg", "P2.jpg", "p10.jpg"]
+    ordered = ["0003.tif", "cover.jpg", "p1.jpg", "p1b.jpg", "P2.jpg", "p2 (copy).jpg", "p10.jpg"]
+    assert sorted(reversed(ordered), key=natural_key) == ordered
+    assert sorted(["b", "a2", "a"], key=natural_key) == ["a", "a2", "b"]
 
 
 def test_pages_stand_in_the_order_of_their_files_whatever_order_they_were_opened_in() -> None:

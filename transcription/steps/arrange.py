@@ -11,8 +11,9 @@ _NUMBERS = re.compile(r"(\d+)")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key in which 2 comes before 10, and case does not matter."""
-    parts = _NUMBERS.split(name.casefold())
+    """Sort key of a file name in which 2 comes before 10 and “p2.jpg” before “p2 (copy).jpg”; case does not matter."""
+    stem, _, _ = name.casefold().rpartition(".")
+    parts = _NUMBERS.split(stem or name.casefold())
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
 
 
