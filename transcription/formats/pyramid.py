@@ -73,15 +73,6 @@ def dzi_size(pyramid: Path) -> tuple[int, int]:
     return size(pyramid)
 
 
-def dzi_descriptor(width: int, height: int, tile_size: int = DZI_TILE, overlap: int = DZI_OVERLAP) -> str:
-    """Return the .dzi file of a page of this size."""
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="{overlap}" '
-        f'TileSize="{tile_size}"><Size Width="{width}" Height="{height}"/></Image>\n'
-    )
-
-
 def dzi_max_level(width: int, height: int) -> int:
     """Return the number of the level at full size; level 0 is one pixel."""
     return (max(width, height) - 1).bit_length()

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from transcription.errors import WorkerKiller
 from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
@@ -63,7 +64,7 @@ def _free(work_id: int, page_id: int | None) -> str:
             work.save()
             record_failure(
                 work,
-                code="worker-killer",
+                code=WorkerKiller.code,
                 message=(
                     f"The worker was lost {work.interruptions} times while it did this and nothing else. The rest goes "
                     "on without it; look at the file, then retry."
