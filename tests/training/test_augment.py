@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.line_sets import draw_line
-from transcription.training.augment import warp, weather
+from transcription.training.augment import hide, warp, weather
 
 LINE = np.asarray(draw_line("Mary daughter of John"))
 
@@ -34,3 +34,10 @@ def test_odd_sizes_are_no_error(shape: tuple[int, int]) -> None:
 def test_the_same_seed_gives_the_same_line() -> None:
     first, second = (weather(warp(LINE, 48, 1600, np.random.default_rng(9)), np.random.default_rng(9)) for _ in "ab")
     assert np.array_equal(first, second)
+
+
+def test_hidden_stripes_are_paper_narrow_and_not_in_every_line() -> None:
+    image = np.ones((48, 400), np.float32)
+    shares = [float((hide(image.copy(), np.random.default_rng(seed)) == 0).mean()) for seed in range(60)]
+    assert max(shares) < 0.2
+    assert 0 < sum(share > 0 for share in shares) < 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from transcription.htr.enhance import enhance
 from transcription.htr.records import Gray
@@ -54,3 +55,13 @@ def weather(pixels: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.4:
         image += rng.normal(0, rng.uniform(1, 9), image.shape).astype(np.float32)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def hide(ink: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """In some lines blank a few narrow stripes, so that the network learns to read from context (span masking:
+    Li et al., HTR-VT, 2024)."""
+    if rng.random() < 0.35:
+        for _ in range(int(rng.integers(1, 2 + ink.shape[1] // 200))):
+            start = int(rng.integers(0, ink.shape[1]))
+            ink[:, start : start + int(rng.integers(4, 20))] = 0
+    return ink
