@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
+from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.records import Gray, Hints, ItemError, LayoutRecord, LineImage, ReadingRecord
 
 
@@ -26,4 +27,15 @@ class Recognizer(Protocol):
 
         Crops of many pages may come in one call; a crop that cannot be read gives an ItemError and the rest go on.
         """
+        ...
+
+
+@runtime_checkable
+class ForcedScorer(Protocol):
+    """Says how probable any text is on a line image, so that a given text can be placed; see ``htr/ctc_forced``."""
+
+    alphabet: str
+
+    def log_probabilities(self, crops: Iterable[LineImage]) -> Iterator[LineProbabilities | ItemError]:
+        """One result per crop, in their order, each bearing its crop's key; a crop that cannot be read fails alone."""
         ...

@@ -13,6 +13,7 @@ from transcription.engines.ctc_network import INPUT_HEIGHT, STRIDE, CtcNetwork
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.ctc import greedy
+from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.ink import fit_height, ink
 from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
 
@@ -64,6 +65,19 @@ class Starter:
                 end += 1
             yield from self._read(prepared[start:end])
             start = end
+
+    def log_probabilities(self, crops: Iterable[LineImage]) -> Iterator[LineProbabilities | ItemError]:
+        """What the network says of each line, as wide as its bucket when it runs and as its own columns when given."""
+        for crop in crops:
+            if crop.pixels.ndim != 2 or 0 in crop.pixels.shape:
+                yield ItemError(crop.key, "bad-crop", f"The line image has the shape {crop.pixels.shape}, not (H, W).")
+                continue
+            image = ink(fit_height(crop.pixels, INPUT_HEIGHT, self._max_width))
+            padded = torch.zeros(1, 1, INPUT_HEIGHT, _bucket(image.shape[1]))
+            padded[0, 0, :, : image.shape[1]] = torch.from_numpy(image)
+            with torch.inference_mode():
+                output = self._network(padded.contiguous(memory_format=torch.channels_last))[0]  # (W/4, classes)
+            yield LineProbabilities(crop.key, output[: -(-image.shape[1] // STRIDE)].numpy())
 
     def _read(
         self, batch: list[tuple[int, np.ndarray[tuple[int, int], np.dtype[np.float32]]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from transcription.engines.base import Recognizer, Segmenter
 from transcription.errors import BadInput
 from transcription.formats.ground_truth import read_ground_truth
 from transcription.htr import voting
+from transcription.htr.calibration import Calibration, auroc, expected_calibration_error, word_labels
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.evaluation import score_page
 from transcription.htr.metrics import LineScore, score_line, summarise
-from transcription.htr.records import Gray, Hints, LineImage, ReadingRecord
+from transcription.htr.records import Consensus, Gray, Hints, LineImage, ReadingRecord
 from transcription.training.datasets import folder_of, load_lines, table_rows
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
@@ -72,23 +73,68 @@ def _text(found: list[voting.PassReading]) -> str:
     return found[0].reading.text if len(found) == 1 else voting.vote(found).text
 
 
-def evaluate_lines(folder: Path, split: str, passes: Sequence[Pass], *, limit: int, sets: list[str] | None) -> Report:
-    """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set."""
+@dataclass(slots=True)
+class WordConfidences:
+    """Confidences of voted words and whether each is right."""
+
+    confidence: list[float] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+
+    def add(self, consensus: Consensus, reference: str) -> None:
+        self.confidence += [word.confidence for word in consensus.words]
+        self.right += word_labels([word.text for word in consensus.words], reference)
+
+    def figures(self) -> dict[str, float | None]:
+        """AUROC of “this word is wrong” (None when all are alike), expected calibration error, share right, words."""
+        right = np.array(self.right, dtype=bool)
+        area = auroc(self.confidence, ~right)
+        return {
+            "words": len(right),
+            "share_right": float(right.mean()) if len(right) else None,
+            "auroc": None if np.isnan(area) else area,
+            "ece": expected_calibration_error(self.confidence, right),
+        }
+
+
+def evaluate_lines(
+    folder: Path,
+    split: str,
+    passes: Sequence[Pass],
+    *,
+    limit: int,
+    sets: list[str] | None,
+    calibration: Calibration | None = None,
+) -> Report:
+    """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set.
+
+    With a ``calibration`` the report's "confidence" says how well word confidences tell right from wrong.
+    """
     scores: dict[str, list[LineScore]] = defaultdict(list)
+    confidences: dict[str, WordConfidences] = defaultdict(WordConfidences)
     for name, batch in _line_batches(folder, split, limit, sets):
-        language = name.partition("_")[0]
-        texts = read_lines([pixels for _, pixels, _ in batch], passes, language)
-        scores[name] += [
-            score_line(document, reference, text) for (document, _, reference), text in zip(batch, texts, strict=True)
-        ]
-    return report(_some(scores, folder, split))
+        readings = read_in_passes([pixels for _, pixels, _ in batch], passes, name.partition("_")[0])
+        for (document, _, reference), found in zip(batch, readings, strict=True):
+            text = _text(found)
+            if calibration and found:
+                consensus = voting.vote(found, calibration=calibration)
+                text = consensus.text
+                for group in (name, "all"):
+                    confidences[group].add(consensus, reference)
+            scores[name].append(score_line(document, reference, text))
+    made = report(_some(scores, folder, split))
+    if calibration:
+        made["confidence"] = {name: words.figures() for name, words in sorted(confidences.items())}
+    return made
 
 
 def _line_batches(
     folder: Path, split: str, limit: int, sets: list[str] | None
 ) -> Iterator[tuple[str, list[tuple[str, Gray, str]]]]:
     if not any(folder_of(folder).glob("*.tsv")):
-        lines = [(page.document, _gray(page.image), " ".join(page.lines)) for page in _loose_pages(folder)]
+        lines = [
+            (page.document, read_gray(page.image), " ".join(page.lines))
+            for page in _loose_pages(folder, _without_editorial)
+        ]
         if not lines:
             raise BadInput(f"{folder} holds neither <set>.tsv nor images beside .txt, ALTO or PAGE files.")
         yield folder.name, lines[: limit or None]
@@ -111,7 +157,7 @@ def evaluate_pages(
     """Score whole pages, found lines and all; ``read`` gives a page's lines in reading order for (image, language)."""
     scores: dict[str, list[LineScore]] = defaultdict(list)
     for page in load_pages(folder, split, limit=limit, sets=sets):
-        scores[page.set].append(score_page(page.document, page.lines, read(_gray(page.image), page.language)))
+        scores[page.set].append(score_page(page.document, page.lines, read(read_gray(page.image), page.language)))
     return report(_some(scores, folder, split))
 
 
@@ -143,12 +189,22 @@ def report(scores: dict[str, list[LineScore]]) -> Report:
     return {"sets": sets, "mean": mean}
 
 
-def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) -> Iterator[PageSample]:
-    """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), or images beside ground truth."""
+def load_pages(
+    folder: Path,
+    split: str,
+    *,
+    limit: int,
+    sets: list[str] | None,
+    clean: Callable[[str], str] | None = None,
+) -> Iterator[PageSample]:
+    """Pages of a folder with a pages.tsv (set, split, language, image, ground_truth), or images beside ground truth.
+
+    ``clean`` makes of a published line what is compared; by default editorial marks are dropped.
+    """
     table = folder_of(folder) / "pages.tsv"
     if not table.exists():
         found = 0
-        for page in _loose_pages(folder):
+        for page in _loose_pages(folder, clean or _without_editorial):
             found += 1
             if not limit or found <= limit:
                 yield page
@@ -162,7 +218,7 @@ def load_pages(folder: Path, split: str, *, limit: int, sets: list[str] | None) 
             if row["split"] != split or (sets is not None and name not in sets) or (limit and counts[name] >= limit):
                 continue
             counts[name] += 1
-            lines = _reference(folder / row["ground_truth"])
+            lines = _reference(folder / row["ground_truth"], clean or _without_editorial)
             yield PageSample(name, _document_of(row["image"]), row["language"], folder / row["image"], lines)
 
 
@@ -171,18 +227,18 @@ def _document_of(image: str) -> str:
     return Path(image).stem.rsplit("-", 1)[0].rsplit("_", 1)[0]
 
 
-def _loose_pages(folder: Path) -> Iterator[PageSample]:
+def _loose_pages(folder: Path, clean: Callable[[str], str]) -> Iterator[PageSample]:
     for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES):
         truth = next((t for suffix in GROUND_TRUTHS if (t := image.with_suffix(suffix)).exists()), None)
         if truth is not None:
-            yield PageSample(folder.name, image.stem, "", image, _reference(truth))
+            yield PageSample(folder.name, image.stem, "", image, _reference(truth, clean))
 
 
-def _reference(path: Path) -> tuple[str, ...]:
+def _reference(path: Path, clean: Callable[[str], str]) -> tuple[str, ...]:
     if not path.exists():
         raise BadInput(f"{path} is missing; it is named as the ground truth of a page.")
     lines = (line.text for line in read_ground_truth(path).lines)
-    return tuple(text for text in map(_without_editorial, lines) if text)
+    return tuple(text for text in map(clean, lines) if text)
 
 
 def _without_editorial(text: str) -> str:
@@ -191,7 +247,7 @@ def _without_editorial(text: str) -> str:
     return text.strip()
 
 
-def _gray(path: Path) -> Gray:
+def read_gray(path: Path) -> Gray:
     content = np.frombuffer(path.read_bytes() if path.exists() else b"", np.uint8)
     image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
     if image is None:
