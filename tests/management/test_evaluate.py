@@ -16,16 +16,8 @@ from tests.training.line_sets import draw_line, write_set
 from transcription.engines.registry import WEIGHTS
 from transcription.steps.profiles import registry
 
-FIGURES = {
-    "lines",
-    "chars",
-    "cer_strict",
-    "cer_normalised",
-    "wer_strict",
-    "wer_normalised",
-    "cer_normalised_low",
-    "cer_normalised_high",
-}
+RATES = ("cer_strict", "cer_normalised", "wer_strict", "wer_normalised")
+FIGURES = {"lines", "chars", *(f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high"))}
 PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 <PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"><Metadata><Creator>t</Creator>
 <Created>2020-01-01T00:00:00</Created><LastChange>2020-01-01T00:00:00</LastChange></Metadata>
@@ -64,7 +56,7 @@ def evaluate(*arguments: object) -> dict[str, Any]:
     output = io.StringIO()
     call_command("evaluate", *map(str, arguments), "--json", stdout=output)
     found: dict[str, Any] = json.loads(output.getvalue())
-    assert set(found) == {"sets", "mean"}
+    assert set(found) - {"confidence"} == {"sets", "mean"}
     for figures in found["sets"].values():
         assert set(figures) == FIGURES
     assert set(found["mean"]) >= {"cer_strict", "cer_normalised", "wer_strict", "wer_normalised"}
@@ -129,7 +121,18 @@ def test_a_table_is_printed_for_people(tmp_path: Path) -> None:
     output = io.StringIO()
     call_command("evaluate", "lines", str(tmp_path), stdout=output)
     assert output.getvalue().splitlines()[1].split() == ["en_a", "1", "0.000", "0.000", "0.000-0.000", "0.000"]
-    assert output.getvalue().splitlines()[-1].startswith("mean")
+    assert output.getvalue().splitlines()[-2].startswith("mean")
+    assert output.getvalue().splitlines()[-1].startswith("word confidence: AUROC -")
+
+
+def test_a_profiles_word_confidence_is_judged_and_one_engines_is_not(tmp_path: Path) -> None:
+    write_set(tmp_path, "en_a", [("dev", f"p{n}", f"{n}.png", text) for n, text in enumerate(TEXTS[:2])])
+    confidence = evaluate("lines", tmp_path)["confidence"]
+    assert set(confidence) == {"all", "en_a"}
+    assert confidence["all"]["words"] == 2 * len(TEXTS[0].split())
+    assert 0 < confidence["all"]["share_right"] < 1
+    assert 0 <= confidence["all"]["auroc"] <= 1
+    assert "confidence" not in evaluate("lines", tmp_path, "--engine", "starter")
 
 
 class TestOneSentence:

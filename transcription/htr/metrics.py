@@ -59,28 +59,32 @@ def score_line(document: str, reference: str, hypothesis: str) -> LineScore:
     )
 
 
+# The rates of a report: its name, what is counted, and what it is divided by.
+_RATES = (
+    ("cer_strict", "edits", "chars"),
+    ("cer_normalised", "edits_normalised", "chars_normalised"),
+    ("wer_strict", "word_edits", "words"),
+    ("wer_normalised", "word_edits_normalised", "words_normalised"),
+)
+
+
 def summarise(scores: Sequence[LineScore], *, draws: int = 1000, seed: int = 0) -> dict[str, float]:
-    """Error rates of a set, with a 95 % bootstrap interval of the normalised CER drawn by document."""
-
-    def rate(edits: str, length: str) -> float:
-        return float(sum(getattr(s, edits) for s in scores) / max(1, sum(getattr(s, length) for s in scores)))
-
-    by_document: dict[str, list[int]] = {}
-    for score in scores:
-        pair = by_document.setdefault(score.document, [0, 0])
-        pair[0] += score.edits_normalised
-        pair[1] += score.chars_normalised
-    low, high = _bootstrap(np.array(list(by_document.values()), dtype=np.int64).reshape(-1, 2), draws, seed)
-    return {
+    """Error rates of a set; ``<rate>_low`` and ``<rate>_high`` are 95 % bootstrap intervals drawn by document."""
+    figures: dict[str, float] = {
         "lines": sum(score.lines for score in scores),
         "chars": sum(score.chars for score in scores),
-        "cer_strict": rate("edits", "chars"),
-        "cer_normalised": rate("edits_normalised", "chars_normalised"),
-        "wer_strict": rate("word_edits", "words"),
-        "wer_normalised": rate("word_edits_normalised", "words_normalised"),
-        "cer_normalised_low": low,
-        "cer_normalised_high": high,
     }
+    for name, edits, length in _RATES:
+        by_document: dict[str, list[int]] = {}
+        for score in scores:
+            pair = by_document.setdefault(score.document, [0, 0])
+            pair[0] += getattr(score, edits)
+            pair[1] += getattr(score, length)
+        documents = np.array(list(by_document.values()), dtype=np.int64).reshape(-1, 2)
+        total = documents.sum(axis=0)
+        figures[name] = float(total[0] / max(1, total[1]))
+        figures[f"{name}_low"], figures[f"{name}_high"] = _bootstrap(documents, draws, seed)
+    return figures
 
 
 def _bootstrap(

@@ -63,7 +63,7 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
 def default_profile_version() -> ProfileVersion:
     """The bundled profile at the engines' present state; a new version when weights, code or options changed."""
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in DEFAULT_STAGES]
-    calibration = _shipped_calibration()
+    calibration = shipped_calibration()
     state = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
         registry().digest(DEFAULT_SEGMENTER),
@@ -119,7 +119,8 @@ def _pass_version(recipe: PassRecipe) -> PassVersion:
     return version
 
 
-def _shipped_calibration() -> dict[str, Any] | None:
+def shipped_calibration() -> dict[str, Any] | None:
+    """The bundled profile's word calibration as JSON values; None where none was fitted."""
     path = WEIGHTS / CALIBRATION
     if not path.exists():
         return None

@@ -10,7 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from transcription.engines.tesseract import Tesseract
 from transcription.errors import LonghandError
-from transcription.steps.profiles import DEFAULT_PROFILE, DEFAULT_SEGMENTER, DEFAULT_STAGES, registry
+from transcription.htr.calibration import Calibration
+from transcription.steps.profiles import (
+    DEFAULT_PROFILE,
+    DEFAULT_SEGMENTER,
+    DEFAULT_STAGES,
+    registry,
+    shipped_calibration,
+)
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
 
 
@@ -49,9 +56,16 @@ class Command(BaseCommand):
         else:
             passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
-            return evaluate_lines(path, split, passes, limit=limit, sets=sets)
+            calibration = None if options["engine"] else _calibration()
+            return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
         reader = page_reader(registry().segmenter(DEFAULT_SEGMENTER), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
+
+
+def _calibration() -> Calibration | None:
+    """The bundle that the bundled profile is shipped with."""
+    bundle = shipped_calibration()
+    return Calibration.from_json(json.dumps(bundle)) if bundle else None
 
 
 def passes_of_profile(name: str) -> list[Pass]:
@@ -81,4 +95,8 @@ def _as_table(report: Report) -> str:
     rows.append(
         f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
     )
+    if "confidence" in report:
+        words = report["confidence"]["all"]
+        area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
+        rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
     return "\n".join(rows)
