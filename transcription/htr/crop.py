@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcription.htr.geometry import angle, area, chain
+from transcription.htr.histogram import count_levels, percentile
 from transcription.htr.records import Gray, LineGeometry
 
 LINE_HEIGHT = 64
@@ -63,12 +64,18 @@ def cut_line(page: Gray, geometry: LineGeometry) -> Gray:
     ).astype(np.uint8)
 
     inside = _soft_inside((level - low) * (factor_x, factor_y), pixels.shape)
-    hard = inside > 0.5
-    if not hard.any():
+    counts = count_levels(pixels, (inside > 127).astype(np.uint8))
+    if not counts.any():
         return blank_line()
-    paper = float(np.percentile(pixels[hard], 75))
-    mixed = pixels.astype(np.float32) * inside + paper * (1 - inside)
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return _on_paper(pixels, inside, percentile(counts, 75))
+
+
+def _on_paper(pixels: Gray, inside: Gray, paper: float) -> Gray:
+    """``pixels`` where ``inside`` is 255, the level ``paper`` where it is 0, mixed in proportion between."""
+    share = inside.astype(np.float32) / np.float32(255)
+    mixed = pixels * share
+    mixed += paper * (1 - share)
+    return np.rint(mixed, out=mixed).astype(np.uint8)
 
 
 def _window(corners: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
@@ -90,11 +97,10 @@ def _shrunk(patch: Gray, factor_x: float, factor_y: float) -> tuple[Gray, NDArra
     return small, np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]])
 
 
-def _soft_inside(polygon: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """1 inside the dilated polygon (target pixels), 0 outside, a soft edge between; float32 of ``shape``."""
+def _soft_inside(polygon: NDArray[np.float64], shape: tuple[int, ...]) -> Gray:
+    """255 inside the dilated polygon (target pixels), 0 outside, a soft edge between."""
     filled = np.zeros(shape, np.uint8)
     cv2.fillPoly(filled, [np.rint(polygon - 0.5).astype(np.int32)], 255)
     size = 2 * round(_DILATION) + 1
     grown = cv2.dilate(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    soft: NDArray[np.float32] = cv2.GaussianBlur(grown, (0, 0), _SOFTNESS).astype(np.float32) / np.float32(255)
-    return soft
+    return cv2.GaussianBlur(grown, (0, 0), _SOFTNESS).astype(np.uint8, copy=False)

@@ -33,8 +33,8 @@ def area(polygon: Sequence[Point]) -> float:
     """Square pixels enclosed, by the shoelace formula; 0 for fewer than three points."""
     if len(polygon) < 3:
         return 0.0
-    x, y = chain(polygon).T
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+    x, y = chain((*polygon, polygon[0])).T
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:])) / 2)
 
 
 def bounding_box(points: Sequence[Point]) -> tuple[int, int, int, int]:

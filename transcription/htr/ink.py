@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from transcription.htr.histogram import count_levels, percentile
 from transcription.htr.records import Gray
+
+_LEVELS = np.arange(256, dtype=np.float32)
 
 
 def ink(pixels: Gray) -> NDArray[np.float32]:
@@ -14,11 +17,12 @@ def ink(pixels: Gray) -> NDArray[np.float32]:
 
     The paper is the 75th percentile and the stroke the 1st, so a faint pencil and a black pen look alike.
     """
-    paper, stroke = np.percentile(pixels, (75, 1))
-    contrast = max(float(paper - stroke), 24.0)  # on an empty line the paper's own noise must stay small
-    scaled = (float(paper) - pixels.astype(np.float32)) / contrast
-    clipped: NDArray[np.float32] = np.clip(scaled, -0.25, 1.25)
-    return clipped
+    counts = count_levels(pixels)
+    paper, stroke = percentile(counts, 75), percentile(counts, 1)
+    contrast = max(paper - stroke, 24.0)  # on an empty line the paper's own noise must stay small
+    # One value for each grey level, looked up: the arithmetic is done 256 times and not for every pixel.
+    table = np.clip((paper - _LEVELS) / contrast, -0.25, 1.25)
+    return cv2.LUT(pixels, table).astype(np.float32, copy=False)
 
 
 def fit_height(pixels: Gray, height: int, max_width: int) -> Gray:
