@@ -45,7 +45,7 @@ from transcription.training.datasets import LineSample, alphabet_of, load_lines,
 from transcription.training.synthetic import SyntheticLines
 
 MAX_WIDTH = 1600  # input columns
-BATCH_COLUMNS = 12_000  # input columns in a batch, padding included; eight times as many on a GPU
+BATCH_COLUMNS = 7_000  # input columns in a batch of one process, padding included; eight times as many on a GPU
 PEAK_RATE = 1.5e-3
 WARMUP_STEPS = 300
 
