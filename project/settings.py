@@ -161,7 +161,10 @@ ENGINES: dict[str, EngineDeclaration] = {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "1",
         "WEIGHTS": "starter.safetensors",
-        "RUNTIME": {"threads": _env.engine_threads},
+        # "auto" lets the machine settle how wide the numbers are, which turns a close call between two characters now
+        # and then: so it is an option, part of what a pass is, and "single" another pass. See README, "Decisions".
+        "OPTIONS": {"precision": "auto"},
+        "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",

@@ -22,9 +22,9 @@ SHIPPED = WEIGHTS / "starter.safetensors"
 shipped = pytest.mark.skipif(not SHIPPED.exists(), reason="the starter's weights are not here")
 
 
-@pytest.fixture(scope="module")
-def starter() -> Starter:
-    return Starter(SHIPPED)
+@pytest.fixture(scope="module", params=["auto", "single"])
+def starter(request: pytest.FixtureRequest) -> Starter:
+    return Starter(SHIPPED, precision=request.param)
 
 
 @pytest.fixture(scope="module")

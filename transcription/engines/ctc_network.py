@@ -6,8 +6,11 @@ and to run on a CPU. It knows nothing of files, alphabets or images beyond its i
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 INPUT_HEIGHT = 48  # pixels; half the cost of 64 px at little loss for the hands measured
 STRIDE = 4  # input columns for one output step
@@ -19,9 +22,9 @@ class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
+        self.norm1: nn.Module = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.norm2: nn.Module = nn.BatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != (1, 1) or inputs != outputs:
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
@@ -53,8 +56,11 @@ class CtcNetwork(nn.Module):
         self.auxiliary = nn.Linear(256, classes)  # in training only: a CTC loss before the LSTM (Retsinas)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, 48, W) ink-is-high floats, 0 = paper → (B, W/4, classes) log-probabilities."""
-        logits: Tensor = self.head(self.context(self._columns(x))[0])
+        """(B, 1, 48, W) ink-is-high floats, 0 = paper → (B, W/4, classes) log-probabilities.
+
+        The head may have wider numbers than the rest; the output has the head's.
+        """
+        logits: Tensor = self.head(self.context(self._columns(x))[0].to(self.head.weight.dtype))
         return logits.log_softmax(-1)
 
     def forward_both(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,3 +76,26 @@ class CtcNetwork(nn.Module):
         h = self.features(x)  # (B, 160, 3, W/4)
         columns: Tensor = self.dropout(torch.relu(self.project(h.flatten(1, 2).transpose(1, 2))))  # (B, W/4, 256)
         return columns
+
+
+def fuse_norms(network: CtcNetwork) -> CtcNetwork:
+    """``network``, its batch normalisations multiplied into the convolutions before them: it reads the same, but can
+    neither be trained nor saved any more. It must be in evaluation mode."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Sequential):
+            _fuse_pairs(module)
+        elif isinstance(module, Residual):
+            module.conv1, module.norm1 = _fused(module.conv1, module.norm1), nn.Identity()
+            module.conv2, module.norm2 = _fused(module.conv2, module.norm2), nn.Identity()
+    return network
+
+
+def _fuse_pairs(layers: nn.Sequential) -> None:
+    for place, (first, second) in enumerate(itertools.pairwise(list(layers))):
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            layers[place], layers[place + 1] = _fused(first, second), nn.Identity()
+
+
+def _fused(convolution: nn.Conv2d, norm: nn.Module) -> nn.Conv2d:
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, norm)
