@@ -80,6 +80,18 @@ def test_the_next_stage_goes_on_from_the_last_with_its_own_clock(lines: Path, tm
     assert after["seconds"] < before["seconds"] + 0.5
 
 
+def test_what_was_logged_after_the_last_checkpoint_is_forgotten(lines: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(plan(lines, run, "real", 0.5))
+    saved = torch.load(run / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    with (run / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"step": saved + 50, "lost": True}) + "\n")
+    train(plan(lines, run, "real", 1))
+    steps = [entry["step"] for entry in log_of(run)]
+    assert steps == sorted(steps)
+    assert not any("lost" in entry for entry in log_of(run))
+
+
 @pytest.mark.slow
 def test_two_processes_learn_as_one_and_end_together(lines: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"

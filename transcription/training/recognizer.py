@@ -282,6 +282,7 @@ class Trainer:
         self._started = self._saved = self._evaluated = time.monotonic()
         self._losses: list[float] = []
         if self._leads:
+            _forget_after(plan.run / "log.jsonl", self.progress.step)
             print(f"{len(self.samples)} lines, {len(self._tune)} to tune on, {self.progress}", flush=True)
 
     def step(self, batch: Batch) -> bool:
@@ -357,6 +358,14 @@ def _log(run: Path, entry: dict[str, Any]) -> None:
     print(line, flush=True)
     with (run / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop what a log says of steps that no checkpoint kept: they are about to be done again."""
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def main() -> None:
