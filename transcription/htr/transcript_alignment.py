@@ -20,20 +20,19 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from transcription.htr.ctc_forced import best_labels, labels_of, log_likelihoods
+from transcription.htr.stretches import assign_stretches
 from transcription.htr.text import normalised, strict
 
-_SKIP = 0.42  # edits that a character costs which is left out, of a reading or of the transcript
-_BREAK_WITHIN = 1.5  # edits that each end of a stretch within a transcript's line costs
-_JOIN = 3.0  # edits for each line break of the transcript within a stretch
 _NEVER_JOINED = 1e6  # line breaks
-_LONGEST = 1.6  # a stretch is at most so much longer than what was read …
-_LEEWAY = 16  # … and so many characters
 _ROUNDS = 3  # of assigning what the ones before left over
 _REACH = 2  # words by which an end of a stretch may be moved
 # Nats: what a break within a line, a join over a break and each skipped character cost beside log-likelihoods.
 _BREAK_NATS = 3.0
 _JOIN_NATS = 3.0
 _SKIP_NATS = 0.7
+_BROKEN_WORD_NATS = 5.0  # against a word broken in two; there are some twenty ways to do so
+_IMPOSSIBLE = -1e9
+_SHORTEST_PIECE = 2  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,15 @@ def align_transcript(found: Sequence[FoundLine], transcript: Sequence[str], alph
         left = [k for k in range(len(words)) if k not in taken]
         if not free or not left:
             break
-        new = _assign([readings[i] for i in free], [_folded(words[k].text) for k in left], _breaks(words, left))
+        texts = [_folded(words[k].text) for k in left]
+        new = assign_stretches([readings[i] for i in free], texts, _breaks(words, left))
         stretches |= {free[i]: range(left[stretch[0]], left[stretch[-1]] + 1) for i, stretch in new.items()}
     placements = [_Placement(found[i], i, words, stretch, alphabet) for i, stretch in sorted(stretches.items())]
-    _settle_ends(sorted(placements, key=lambda each: each.options[each.chosen]), words)
+    in_order = sorted(placements, key=lambda each: each.stretch)
+    _settle_ends(in_order, words)
+    _break_words(in_order, alphabet)
+    for placement in placements:
+        _doubt_ends(placement, words, alphabet)
     return TranscriptAlignment(words, tuple(each.placed() for each in placements))
 
 
@@ -114,31 +118,38 @@ class _Placement:
     """A stretch of words on a found line and its rivals, which begin or end a few words earlier or later."""
 
     def __init__(self, found: FoundLine, line: int, words: Sequence[Word], stretch: range, alphabet: str) -> None:
-        self.line = line
-        self._found = found
+        self._line = line
         self._words = words
+        self._reading = found.text
+        self.log_probs = found.log_probs if alphabet and found.log_probs is not None else None
         first, end = stretch.start, stretch.stop
         self.options = [(first, end)]
-        self.chosen = 0
-        self.scores = np.zeros(1)
-        self._fits = np.full(1, np.nan)
-        if found.log_probs is None or not alphabet:
-            return
-        self.options += [
-            (a, b)
-            for a in range(max(0, first - _REACH), min(end, first + _REACH + 1))
-            for b in range(max(a + 1, end - _REACH), min(len(words), end + _REACH) + 1)
-            if (a, b) != (first, end)
-        ]
-        texts = [labels_of(self._text(option), alphabet) for option in self.options]
-        best = best_labels(found.log_probs)
-        likelihoods = np.maximum(log_likelihoods(found.log_probs, [*texts, best]), -1e9)
-        lengths = np.array([max(1, len(best), len(text)) for text in texts])
-        self._fits = (likelihoods[:-1] - likelihoods[-1]) / lengths
-        self.scores = likelihoods[:-1] - np.array([self._prior(option) for option in self.options])
+        self.scores = np.zeros(1)  # log-likelihood of each option and how the transcript's line breaks speak for it
+        if self.log_probs is not None:
+            self.options += [
+                (a, b)
+                for a in range(max(0, first - _REACH), min(end, first + _REACH + 1))
+                for b in range(max(a + 1, end - _REACH), min(len(words), end + _REACH) + 1)
+                if (a, b) != (first, end)
+            ]
+            self._best = best_labels(self.log_probs)
+            texts = [labels_of(" ".join(self._tokens_of(option)), alphabet) for option in self.options]
+            likelihoods = log_likelihoods(self.log_probs, [*texts, self._best])
+            self._likelihoods = np.maximum(likelihoods, _IMPOSSIBLE)
+            self.scores = self._likelihoods[:-1] - np.array([self._prior(option) for option in self.options])
+        self.choose(0)
 
-    def _text(self, option: tuple[int, int]) -> str:
-        return " ".join(word.text for word in self._words[slice(*option)])
+    def choose(self, chosen: int) -> None:
+        self.stretch = self.options[chosen]
+        self.tokens = self._tokens_of(self.stretch)
+        if self.log_probs is not None:
+            self.likelihood = float(self._likelihoods[chosen])
+            rival = float(np.delete(self.scores, chosen).max(initial=-np.inf))
+            self._lead = float(self.scores[chosen]) - rival - self.likelihood
+            self.doubt = np.inf  # the margin at most, by what is tried elsewhere
+
+    def _tokens_of(self, option: tuple[int, int]) -> list[str]:
+        return [word.text for word in self._words[slice(*option)]]
 
     def _prior(self, option: tuple[int, int]) -> float:
         """Nats that the transcript's line breaks speak against these ends."""
@@ -150,13 +161,13 @@ class _Placement:
         return _BREAK_NATS * cuts + _JOIN_NATS * (words[end - 1].line - words[first].line)
 
     def placed(self) -> Placed:
-        option = self.options[self.chosen]
-        text = self._text(option)
-        rivals = np.delete(self.scores, self.chosen)
-        margin = float(self.scores[self.chosen] - rivals.max()) if len(rivals) else float("nan")
-        similarity = float(Levenshtein.normalized_similarity(_folded(self._found.text), _folded(text)))
-        fit = float(self._fits[self.chosen])
-        return Placed(self.line, *option, text, similarity, fit, margin, _confidence(similarity, fit, margin))
+        text = " ".join(self.tokens)
+        similarity = float(Levenshtein.normalized_similarity(_folded(self._reading), _folded(text)))
+        if self.log_probs is None:
+            return Placed(self._line, *self.stretch, text, similarity, confidence=_confidence_by_text(similarity))
+        fit = (self.likelihood - float(self._likelihoods[-1])) / max(1, len(self._best), len(text))
+        margin = min(self._lead + self.likelihood, self.doubt)
+        return Placed(self._line, *self.stretch, text, similarity, fit, margin, _confidence(fit, margin))
 
 
 def _settle_ends(placements: Sequence[_Placement], words: Sequence[Word]) -> None:
@@ -170,21 +181,80 @@ def _settle_ends(placements: Sequence[_Placement], words: Sequence[Word]) -> Non
         ends = np.array([end for _, end in before.options])[:, None]
         firsts = np.array([first for first, _ in after.options])[None, :]
         # Far apart, there is no saying whether the words between are missing or stand elsewhere on the page.
-        gap = np.minimum(skipped[np.maximum(firsts, ends)] - skipped[ends], _SKIP_NATS * _LEEWAY)
+        gap = np.minimum(skipped[np.maximum(firsts, ends)] - skipped[ends], _SKIP_NATS * 16)
         joint = totals[:, None] + np.where(firsts >= ends, -gap, -np.inf)
         sources.append(joint.argmax(axis=0))
         totals = joint.max(axis=0) + after.scores
     at = int(totals.argmax())
     for placement, source in zip(placements[:0:-1], sources[::-1], strict=True):
-        placement.chosen = at
+        placement.choose(at)
         at = int(source[at])
-    placements[0].chosen = at
+    placements[0].choose(at)
 
 
-def _confidence(similarity: float, fit: float, margin: float) -> float:
-    if math.isnan(fit):
-        return similarity
-    return 1 / ((1 + math.exp(-4.0 * (fit + 1.9))) * (1 + math.exp(min(50.0, -0.8 * margin))))
+def _break_words(placements: Sequence[_Placement], alphabet: str) -> None:
+    """Where a transcript writes whole what the page breaks over two lines ("exhaust-" and "ive"), break it too, if
+    the images say so; given in the order of their words."""
+    for before, after in itertools.pairwise(placements):
+        if before.stretch[1] != after.stretch[0] or before.log_probs is None or after.log_probs is None:
+            continue
+        trials = list(_broken(before.tokens, after.tokens))
+        if not trials:
+            continue
+        first = log_likelihoods(before.log_probs, [labels_of(" ".join(tokens), alphabet) for tokens, _ in trials])
+        second = log_likelihoods(after.log_probs, [labels_of(" ".join(tokens), alphabet) for _, tokens in trials])
+        gains = first + second - before.likelihood - after.likelihood - _BROKEN_WORD_NATS
+        best = int(gains.argmax())
+        doubt = abs(float(gains[best]))
+        if gains[best] > 0:
+            before.tokens, after.tokens = trials[best]
+            before.likelihood, after.likelihood = float(first[best]), float(second[best])
+        before.doubt, after.doubt = min(before.doubt, doubt), min(after.doubt, doubt)
+
+
+def _broken(before: list[str], after: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The last word of one line, or the first of the next, in two pieces, with a hyphen and without."""
+    for word, head, tail in ((before[-1], before[:-1], after), (after[0], before, after[1:])):
+        for first, second in _pieces(word):
+            yield [*head, first], [second, *tail]
+
+
+def _pieces(word: str) -> Iterator[tuple[str, str]]:
+    for cut in range(_SHORTEST_PIECE, len(word) - _SHORTEST_PIECE + 1):
+        if word[cut - 1 : cut + 1].isalpha():
+            yield word[:cut] + "-", word[cut:]
+            yield word[:cut], word[cut:]
+
+
+def _doubt_ends(placement: _Placement, words: Sequence[Word], alphabet: str) -> None:
+    """Doubt a placement which reads as well with a piece of the word before or after it, or without one of its own."""
+    if placement.log_probs is None:
+        return
+    first, end = placement.stretch
+    tokens = placement.tokens
+    trials: list[list[str]] = []
+    if tokens[-1] == words[end - 1].text:
+        trials += [[*tokens[:-1], piece] for piece, _ in _pieces(tokens[-1])]
+        trials += [[*tokens, piece] for word in words[end : end + 1] for piece, _ in _pieces(word.text)]
+    if tokens[0] == words[first].text:
+        trials += [[piece, *tokens[1:]] for _, piece in _pieces(tokens[0])]
+        trials += [[piece, *tokens] for word in words[max(0, first - 1) : first] for _, piece in _pieces(word.text)]
+    if trials:
+        rivals = log_likelihoods(placement.log_probs, [labels_of(" ".join(trial), alphabet) for trial in trials])
+        placement.doubt = min(placement.doubt, placement.likelihood + _BROKEN_WORD_NATS - float(rivals.max()))
+
+
+def _confidence(fit: float, margin: float) -> float:
+    """P(exactly these words stand on the line), set by what 200 lines of letters showed under the eye."""
+    return _logistic(4.0 * (fit + 2.4)) * _logistic(0.7 * margin + 0.9)
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-min(50.0, max(-50.0, x))))
+
+
+def _confidence_by_text(similarity: float) -> float:
+    return similarity
 
 
 def _folded(text: str) -> str:
@@ -198,74 +268,3 @@ def _breaks(words: Sequence[Word], left: Sequence[int]) -> NDArray[np.float64]:
         gap = left[n] - left[n - 1] > 1
         counts[n] = _NEVER_JOINED if gap else words[left[n]].line - words[left[n] - 1].line
     return counts
-
-
-def _assign(readings: Sequence[str], words: Sequence[str], breaks: NDArray[np.float64]) -> dict[int, range]:
-    """The cheapest order-keeping assignment of stretches of words to readings; both sides may be left out."""
-    count = len(words)
-    skipped = np.concatenate(([0.0], np.cumsum([_SKIP * (len(word) + 1) for word in words])))
-    cut = np.where(breaks > 0, 0.0, _BREAK_WITHIN)  # (W + 1,) what an end of a stretch costs there
-    cut[[0, count]] = 0.0
-    before = np.cumsum(breaks)
-    best = skipped.copy()  # cost of having dealt with the first words, and with no reading yet
-    steps: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []  # per reading: words taken, words taken or skipped
-    for reading in readings:
-        costs = best + _SKIP * len(reading)
-        taken = np.zeros(count + 1, dtype=np.intp)
-        for k, edits in enumerate(_stretch_edits(reading, words), 1):
-            first = np.arange(count + 1 - k)
-            joins = before[first + k - 1] - before[first]  # breaks before the words within
-            found = best[first] + edits + cut[first] + cut[first + k] + _JOIN * joins
-            better = found < costs[k:]
-            costs[k:][better], taken[k:][better] = found[better], k
-        best, source = _skipping(costs, skipped)
-        steps.append((taken, source))
-    stretches: dict[int, range] = {}
-    at = count
-    for i in range(len(readings) - 1, -1, -1):
-        taken, source = steps[i]
-        at = int(source[at])
-        if taken[at]:
-            stretches[i] = range(at - int(taken[at]), at)
-            at -= int(taken[at])
-    return stretches
-
-
-def _skipping(costs: NDArray[np.float64], skipped: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The cheapest way to each word when words may be skipped, and the word from which it skips."""
-    relative = costs - skipped
-    lowest = np.minimum.accumulate(relative)
-    is_new = np.concatenate(([True], relative[1:] < lowest[:-1]))
-    source = np.maximum.accumulate(np.where(is_new, np.arange(len(costs)), 0))
-    return lowest + skipped, source
-
-
-def _stretch_edits(reading: str, words: Sequence[str]) -> Iterator[NDArray[np.float64]]:
-    """For k = 1, 2, …: edits between ``reading`` and the k words from each word on, (W + 1 - k,); inf if too long.
-
-    Levenshtein's table for all first words at once, a row for each character of the text.
-    """
-    count, width = len(words), len(reading)
-    longest = int(width * _LONGEST) + _LEEWAY
-    text = " ".join(words) + " "
-    ends = np.cumsum([len(word) + 1 for word in words]) - 1  # of each word in the text
-    starts = ends - np.array([len(word) for word in words], dtype=np.intp)
-    codes = np.array([ord(char) for char in text] + [0] * (longest + 1))
-    wanted = np.array([ord(char) for char in reading])
-    across = np.arange(width + 1)
-    row = np.broadcast_to(across, (count, width + 1)).astype(np.float64)
-    table = np.empty((longest + 1, count))
-    table[0] = row[:, -1]
-    for length in range(1, longest + 1):
-        changed = row[:, :-1] + (codes[starts + length - 1][:, None] != wanted)
-        new = np.concatenate((np.full((count, 1), float(length)), np.minimum(changed, row[:, 1:] + 1)), axis=1)
-        row = np.minimum.accumulate(new - across, axis=1) + across
-        table[length] = row[:, -1]
-    for k in range(1, count + 1):
-        lengths = ends[k - 1 :] - starts[: count + 1 - k]
-        fits = lengths <= longest
-        if not fits.any():
-            return
-        edits = np.full(count + 1 - k, np.inf)
-        edits[fits] = table[lengths[fits], np.flatnonzero(fits)]
-        yield edits

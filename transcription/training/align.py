@@ -35,7 +35,7 @@ from transcription.htr.text import ILLEGIBLE, strict
 from transcription.htr.transcript_alignment import FoundLine, Placed, TranscriptAlignment, align_transcript
 from transcription.training.evaluation import PageSample, load_pages, read_gray
 
-MIN_CONFIDENCE = 0.9
+MIN_CONFIDENCE = 0.93
 _JPEG_QUALITY = 90
 
 
