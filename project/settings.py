@@ -159,8 +159,9 @@ CELERY_TIMEZONE = "UTC"
 ENGINES: dict[str, EngineDeclaration] = {
     "starter": {
         "CLASS": "transcription.engines.starter.Starter",
-        "VERSION": "1",
+        "VERSION": "2",
         "WEIGHTS": "starter.safetensors",
+        "FILES": {"language_models": ["lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz"]},
         # "auto" lets the machine settle how wide the numbers are, which turns a close call between two characters now
         # and then: so it is an option, part of what a pass is, and "single" another pass. See README, "Decisions".
         "OPTIONS": {"precision": "auto"},

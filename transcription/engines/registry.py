@@ -21,7 +21,8 @@ class EngineDeclaration(TypedDict):
     """One entry of settings.ENGINES. ``VERSION`` changes when the code reads differently with the same weights.
 
     ``RUNTIME`` holds options that change how fast an engine reads on this machine and never what: they are no part of
-    its digest, or machines of unlike sizes could not work on one queue.
+    its digest, or machines of unlike sizes could not work on one queue. ``FILES`` are options that name files beside
+    the weights; their bytes are part of the engine as those of ``WEIGHTS`` are.
     """
 
     CLASS: str
@@ -29,6 +30,7 @@ class EngineDeclaration(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
     RUNTIME: NotRequired[dict[str, Any]]
     WEIGHTS: NotRequired[str]
+    FILES: NotRequired[dict[str, list[str]]]
 
 
 class UnknownEngine(PermanentError):
@@ -46,10 +48,13 @@ class Registry:
         return list(self._declarations)
 
     def digest(self, name: str) -> str:
-        """SHA-256 over class, version, options and the weights' bytes: the engine's exact state."""
+        """SHA-256 over class, version, options and the bytes of weights and files: the engine's exact state."""
         declared = self._declared(name)
         weights = file_digest(WEIGHTS / declared["WEIGHTS"]) if "WEIGHTS" in declared else ""
-        state = [declared["CLASS"], declared["VERSION"], declared.get("OPTIONS", {}), weights]
+        state: list[Any] = [declared["CLASS"], declared["VERSION"], declared.get("OPTIONS", {}), weights]
+        if "FILES" in declared:
+            options = declared["FILES"].items()
+            state.append({option: [[name, file_digest(WEIGHTS / name)] for name in files] for option, files in options})
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
     def recognizer(self, name: str) -> Recognizer:
@@ -79,6 +84,8 @@ class Registry:
             options = declared.get("OPTIONS", {}) | declared.get("RUNTIME", {})
             if "WEIGHTS" in declared:
                 options["weights"] = WEIGHTS / declared["WEIGHTS"]
+            for option, files in declared.get("FILES", {}).items():
+                options[option] = [WEIGHTS / name for name in files]
             self._built[name] = engine_class(**options)
         return self._built[name]
 

@@ -51,11 +51,11 @@ def greedy(log_probs: NDArray[np.float32], alphabet: str) -> Decoded:
         return Decoded("", (), ())
     text = "".join([alphabet[k - 1] for k in best[starts][shown].tolist()])
     scores = np.clip(np.exp(heights[shown].astype(np.float64)), 0.0, 1.0).tolist()
-    spans = _extents(peaks[shown], starts[shown], lengths[shown], frames)
+    spans = extents(peaks[shown], starts[shown], lengths[shown], frames)
     return tidy(text, scores, spans)
 
 
-def _extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp], frames: int) -> list[Span]:
+def extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp], frames: int) -> list[Span]:
     """Spans from peak frames; the outer sides of the first and last character mirror their inner sides."""
     centers = peaks + 0.5
     if len(centers) == 1:  # no neighbour to measure by: the frames themselves

@@ -50,15 +50,25 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One of the texts a recogniser weighed, with the share of its belief, in [0, 1]."""
+
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingRecord:
     """The text one pass gave one line. ``chars`` holds one score in [0, 1] per character of ``text``; ``spans`` the
-    share of the line's width, (start, end) in [0, 1], at which each character stands (empty when unknown)."""
+    share of the line's width, (start, end) in [0, 1], at which each character stands (empty when unknown). ``nbest``
+    are the different texts the recogniser weighed, ``text`` first; empty when it does not say."""
 
     key: int
     text: str
     chars: tuple[float, ...]
     spans: tuple[tuple[float, float], ...] = ()
     milliseconds: float = 0.0
+    nbest: tuple[Hypothesis, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.chars) != len(self.text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from transcription.htr.records import ReadingRecord
+from transcription.htr.records import Hypothesis, ReadingRecord
 
 SCALE = 1000  # scores and spans are stored in thousandths: two bytes instead of eight
 
@@ -17,6 +17,10 @@ class Reading(models.Model):
     text = models.TextField(blank=True)
     chars = ArrayField(models.SmallIntegerField(), default=list, help_text="score per character, thousandths")
     spans = ArrayField(models.SmallIntegerField(), default=list, help_text="start, end of each character, thousandths")
+    nbest_texts = ArrayField(models.TextField(), default=list, help_text="other texts that were weighed, best first")
+    nbest_shares = ArrayField(
+        models.SmallIntegerField(), default=list, help_text="share of this text and of each other one, thousandths"
+    )
     milliseconds = models.FloatField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -38,6 +42,8 @@ class Reading(models.Model):
             text=record.text,
             chars=[round(score * SCALE) for score in record.chars],
             spans=[round(edge * SCALE) for span in record.spans for edge in span],
+            nbest_texts=[other.text for other in record.nbest[1:]],
+            nbest_shares=[round(each.share * SCALE) for each in record.nbest],
             milliseconds=record.milliseconds,
         )
 
@@ -49,4 +55,9 @@ class Reading(models.Model):
             chars=tuple(score / SCALE for score in self.chars),
             spans=tuple(zip(edges[::2], edges[1::2], strict=True)),
             milliseconds=self.milliseconds,
+            nbest=tuple(
+                Hypothesis(text, share / SCALE)
+                # A reading of before there were n-best lists has none, not even its own text.
+                for text, share in zip([self.text, *self.nbest_texts], self.nbest_shares, strict=False)
+            ),
         )

@@ -48,7 +48,7 @@ def _load_set(table: Path, split: str, limit: int) -> Iterator[LineSample]:
     wanted: dict[str, tuple[str, str]] = {}
     with table.open(encoding="utf-8", newline="") as rows:
         for row in table_rows(rows, table, ("split", "page", "name", "text")):
-            if _split_of(table.stem, row["page"], row["split"]) == split:
+            if split_of(table.stem, row["page"], row["split"]) == split:
                 wanted[row["name"]] = (row["page"], row["text"])
     archive = table.with_suffix(".tar")
     if not archive.exists():
@@ -88,7 +88,7 @@ def table_rows(lines: Iterable[str], table: Path, columns: Sequence[str]) -> Ite
         yield row
 
 
-def _split_of(name: str, page: str, published: str) -> str:
+def split_of(name: str, page: str, published: str) -> str:
     if published != "train":
         return published
     digest = hashlib.sha256(f"{name}/{page}".encode()).digest()

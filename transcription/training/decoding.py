@@ -1,0 +1,283 @@
+"""Tune how the starter's output is decoded: `python -m transcription.training.decoding tune LINES…`, or `measure`.
+
+The network reads the `tune` split once; then weights are chosen by decoding again and again. An error rate is the mean
+over sets, each weighted by the square root of its size. What is tuned, language by language, in this order:
+
+1. alpha and beta, the weights of model and length;
+2. what a listed word is worth, with a list an archive could have made of pages transcribed before: the words of each
+   set's *train* pages that are written with a capital and hardly ever without (no word is taken from tune pages);
+3. the weights of a character's score, fitted on which characters are right.
+
+A language with fewer than LEAST characters in its tune lines is tuned on all sets together, each with its own model.
+`measure` prints error rates and decoding time, greedy beside beam search. Neither ever looks at `dev`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from transcription.engines.decoding import GENERIC, LANGUAGES, WEIGHTS_FILE, Decoders, DecodingWeights, language_of
+from transcription.engines.registry import WEIGHTS
+from transcription.engines.starter import DECODED_LINES, Starter
+from transcription.htr.calibration import fit
+from transcription.htr.ctc import greedy
+from transcription.htr.ctc_forced import LineProbabilities
+from transcription.htr.decoder import CharacterScore, Decoder
+from transcription.htr.metrics import edit_counts
+from transcription.htr.records import LineImage
+from transcription.htr.text import normalised
+from transcription.htr.vocabulary import Bonus
+from transcription.training.datasets import load_lines, target_text
+
+LEAST = 4_000  # characters, below which a language's own lines say too little
+MODELS = [f"lm-{name}.npz" for name in (*LANGUAGES, GENERIC)]
+_CAPITALIZED = re.compile(r"\b[^\W\d_a-zà-ÿ][\w^]{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One tune line: its set, its text and what the network made of it, (T, C)."""
+
+    set: str
+    text: str
+    log_probs: NDArray[np.float32]
+
+
+Lists = Mapping[str, frozenset[str]]  # words by set
+
+
+def read_outputs(starter: Starter, folders: Iterable[Path], limit: int = 0) -> list[Output]:
+    """What the network makes of the tune lines, by rising width."""
+    samples = [sample for folder in folders for sample in load_lines(folder, "tune", limit=limit)]
+    read = starter.log_probabilities(LineImage(key, sample.pixels) for key, sample in enumerate(samples))
+    outputs = [
+        Output(samples[result.key].set, samples[result.key].text, result.values.copy())
+        for result in read
+        if isinstance(result, LineProbabilities)
+    ]
+    return sorted(outputs, key=lambda output: len(output.log_probs))
+
+
+def names_of(folders: Iterable[Path]) -> dict[str, frozenset[str]]:
+    """For each set the words of its train transcripts that are capitalised within lines and hardly ever written small:
+    names of people and places, mostly."""
+    written: dict[str, Counter[str]] = defaultdict(Counter)
+    for folder in folders:
+        for sample in load_lines(folder, "train"):
+            written[sample.set].update(re.findall(r"\b[^\W\d_][\w^]{3,}", target_text(sample.text)))
+    return {
+        name: frozenset(
+            word for word, count in words.items() if _CAPITALIZED.fullmatch(word) and 5 * words[word.lower()] <= count
+        )
+        for name, words in written.items()
+    }
+
+
+def texts_of(decoder: Decoder, outputs: Sequence[Output]) -> list[str]:
+    texts: list[str] = []
+    for start in range(0, len(outputs), DECODED_LINES):
+        some = [output.log_probs for output in outputs[start : start + DECODED_LINES]]
+        texts += [reading.decoded.text for reading in decoder.decode(some)]
+    return texts
+
+
+def rates(outputs: Sequence[Output], texts: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Normalised CER and reference length of each set."""
+    edits: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for output, text in zip(outputs, texts, strict=True):
+        reference = normalised(output.text)
+        edits[output.set] += edit_counts(reference, normalised(text))
+        sizes[output.set] += len(reference)
+    return {name: (edits[name] / max(1, sizes[name]), sizes[name]) for name in sorted(sizes)}
+
+
+def mean_rate(found: Mapping[str, tuple[float, int]]) -> float:
+    """Mean over sets, weighted by the square root of their size."""
+    weights = {name: math.sqrt(size) for name, (_, size) in found.items()}
+    return sum(weights[name] * rate for name, (rate, _) in found.items()) / max(1e-9, sum(weights.values()))
+
+
+def descend(
+    start: Sequence[float], steps: Sequence[float], loss: Callable[[Sequence[float]], float], *, halvings: int = 2
+) -> tuple[list[float], float]:
+    """Coordinate descent: each value is moved by its step as long as that lowers ``loss``, then steps are halved."""
+    best, least = list(start), loss(start)
+    for halving in range(halvings + 1):
+        moved = True
+        while moved:
+            moved = False
+            for place, step in enumerate(steps):
+                for sign in (1, -1):
+                    trial = list(best)
+                    trial[place] = round(trial[place] + sign * step / 2**halving, 6)
+                    value = loss(trial)
+                    if value < least - 1e-9:
+                        best, least, moved = trial, value, True
+                        break
+    return best, least
+
+
+class Tuner:
+    """Tunes one language's weights on its outputs; ``models`` names the model that reads each set."""
+
+    def __init__(self, decoders: Decoders, outputs: Sequence[Output], models: Mapping[str, str], lists: Lists) -> None:
+        self._decoders = decoders
+        self._models = models
+        self._lists = lists
+        self._by_set: dict[str, list[Output]] = defaultdict(list)
+        for output in outputs:
+            self._by_set[output.set].append(output)
+
+    def loss(self, weights: DecodingWeights, *, listed: bool = False) -> float:
+        found: dict[str, tuple[float, int]] = {}
+        for name, outputs in self._by_set.items():
+            words = self._lists.get(name, frozenset()) if listed else frozenset()
+            decoder = self._decoders.tuned(self._models[name], weights, words)
+            found |= rates(outputs, texts_of(decoder, outputs))
+        return mean_rate(found)
+
+    def tune(self, weights: DecodingWeights) -> tuple[DecodingWeights, dict[str, float]]:
+        """Better weights than ``weights``, and the error rates on the way there."""
+        (alpha, beta), plain = descend(
+            [weights.alpha, weights.beta], [0.2, 0.5], lambda v: self.loss(replace(weights, alpha=v[0], beta=v[1]))
+        )
+        weights = replace(weights, alpha=alpha, beta=beta)
+
+        def with_bonus(values: Sequence[float]) -> DecodingWeights:
+            word, letter, lent = (max(0.0, value) for value in values)
+            return replace(weights, bonus=Bonus(word, letter, min(1.0, lent)))
+
+        bonus = weights.bonus
+        values, listed = descend(
+            [bonus.word, bonus.letter, bonus.lent],
+            [0.6, 0.2, 0.25],
+            lambda v: self.loss(with_bonus(v), listed=True),
+            halvings=1,
+        )
+        weights = with_bonus(values)
+        weights = replace(weights, score=self._score(weights))
+        return weights, {"with_model": plain, "with_vocabulary": listed}
+
+    def _score(self, weights: DecodingWeights) -> CharacterScore:
+        """Fitted so that a character's score is the share of such characters that are right."""
+        features, right = [], []
+        for name, outputs in self._by_set.items():
+            decoder = self._decoders.tuned(self._models[name], weights)
+            for start in range(0, len(outputs), DECODED_LINES):
+                some = outputs[start : start + DECODED_LINES]
+                found = decoder.characters([output.log_probs for output in some])
+                for output, (text, known) in zip(some, found, strict=True):
+                    features.append(known)
+                    right.append(_right(text, target_text(output.text)))
+        names = ("height", "agreement", "cost", "next_cost")
+        fitted = fit(np.concatenate(features), np.concatenate(right), names)
+        slopes = [weight / scale for weight, scale in zip(fitted.weights, fitted.scales, strict=True)]
+        bias = fitted.bias - sum(slope * mean for slope, mean in zip(slopes, fitted.means, strict=True))
+        return CharacterScore(round(bias, 4), *(round(slope, 4) for slope in slopes))
+
+
+def _right(text: str, reference: str) -> NDArray[np.bool_]:
+    """Which characters of ``text`` the reference has at their place."""
+    right = np.ones(len(text), bool)
+    for edit in Levenshtein.editops(text, reference):
+        if edit.tag != "insert":
+            right[edit.src_pos] = False
+    return right
+
+
+def tune(decoders: Decoders, outputs: Sequence[Output], lists: Lists) -> dict[str, Any]:
+    """The content of lm-weights.json."""
+    own = {output.set: language_of(output.set.partition("_")[0]) for output in outputs}
+    tuned: dict[str, Any] = {}
+    for name in (*LANGUAGES, GENERIC):
+        mine = [output for output in outputs if name in (GENERIC, own[output.set])]
+        scarce = name != GENERIC and sum(len(output.text) for output in mine) < LEAST
+        used = outputs if scarce else mine
+        models = {each: own[each] if name != GENERIC else GENERIC for each in own}
+        began = time.monotonic()
+        weights, figures = Tuner(decoders, used, models, lists).tune(DecodingWeights())
+        texts = [greedy(output.log_probs, decoders.alphabet).text for output in used]
+        tuned[name] = weights.to_json() | {
+            "tuned_on": {
+                "lines": len(used),
+                "sets": sorted({output.set for output in used}),
+                "cer": {"greedy": mean_rate(rates(used, texts)), **figures},
+            }
+        }
+        print(json.dumps({name: tuned[name], "seconds": round(time.monotonic() - began)}), flush=True)
+    return tuned
+
+
+def measure(decoders: Decoders, outputs: Sequence[Output], lists: Lists, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Error rates of each set and milliseconds a line: greedy, with the model of the set's language, with the words of
+    its train pages, and with those of all other sets, which should do no harm."""
+    every = {name: frozenset().union(*(words for other, words in lists.items() if other != name)) for name in lists}
+    ways: dict[str, Lists | None] = {"greedy": None, "model": {}, "vocabulary": lists, "foreign_vocabulary": every}
+    by_set: dict[str, list[Output]] = defaultdict(list)
+    for output in outputs:
+        by_set[output.set].append(output)
+    report: dict[str, Any] = {}
+    for way, words in ways.items():
+        found: dict[str, tuple[float, int]] = {}
+        began = time.process_time()
+        for name, some in by_set.items():
+            language = language_of(name.partition("_")[0])
+            if words is None:
+                texts = [greedy(output.log_probs, decoders.alphabet).text for output in some]
+            else:
+                tuned = DecodingWeights.from_json(weights[language])
+                texts = texts_of(decoders.tuned(language, tuned, words.get(name, frozenset())), some)
+            found |= rates(some, texts)
+        spent = (time.process_time() - began) * 1000 / len(outputs)
+        report[way] = {"milliseconds": round(spent, 3)} | summary(found)
+    return report
+
+
+def summary(found: Mapping[str, tuple[float, int]]) -> dict[str, Any]:
+    languages: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
+    for name, figures in found.items():
+        languages[language_of(name.partition("_")[0])][name] = figures
+    return {
+        "mean": round(mean_rate(found), 4),
+        **{language: round(mean_rate(some), 4) for language, some in languages.items()},
+        "sets": {name: round(rate, 4) for name, (rate, _) in found.items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["tune", "measure"])
+    parser.add_argument("lines", type=Path, nargs="+", help="folders of <set>.tsv beside <set>.tar")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS / "starter.safetensors")
+    parser.add_argument("--models", type=Path, default=WEIGHTS, help="folder of lm-*.npz; lm-weights.json goes there")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many lines a set")
+    given = parser.parse_args()
+    starter = Starter(given.weights)
+    decoders = Decoders([given.models / name for name in MODELS], starter.alphabet)
+    outputs, lists = read_outputs(starter, given.lines, given.limit), names_of(given.lines)
+    path = given.models / WEIGHTS_FILE
+    if given.stage == "tune":
+        text = json.dumps(tune(decoders, outputs, lists), indent=1, ensure_ascii=False)
+        partial = path.with_suffix(".partial")
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(path)
+    report = measure(decoders, outputs, lists, json.loads(path.read_text(encoding="utf-8")))
+    print(json.dumps({"lines": len(outputs), **report}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
