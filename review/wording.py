@@ -31,6 +31,7 @@ def texts() -> dict[str, str]:
         "notSaved": _("not saved"),
         "conflict": _("changed meanwhile: choose"),
         "passes": _("{count} of {total} passes"),
+        "vocabulary": _("in the vocabulary, not read"),
         "noPasses": _("the machine’s reading"),
         "asRead": _("as read"),
         "nothing": _("(nothing)"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from transcription.formats.word_list import WordEntry
 from transcription.models import (
     Collection,
     Document,
@@ -29,12 +30,15 @@ from transcription.models import (
     Source,
     StagePass,
     Step,
+    Term,
+    TermKind,
     TranscriptRevision,
     Upload,
     Vote,
     Work,
     WorkState,
 )
+from transcription.steps.vocabulary import merge_terms
 
 _serial = itertools.count(1)
 
@@ -86,6 +90,12 @@ def create_document(*, collection: Collection | None = None, title: str = "") ->
     return Document.objects.create(
         collection=collection or create_collection(), title=title or f"Document {next(_serial)}"
     )
+
+
+def create_term(*, collection: Collection, text: str = "Whitcombe", kind: TermKind = TermKind.NAME) -> Term:
+    """A term of the collection's vocabulary, which has it from its next revision on."""
+    merge_terms(collection=collection, entries=[WordEntry(text, kind)])
+    return Term.objects.present().get(collection=collection, text=text)
 
 
 def create_upload(*, collection: Collection, uploader: User | None = None) -> Upload:

@@ -8,7 +8,8 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from transcription.models import Collection, Export, Membership, Role
+from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
+from transcription.models import Collection, Export, Membership, Role, TermKind
 
 
 class AccessibleForm(forms.BaseForm):
@@ -74,6 +75,25 @@ class MemberForm(AccessibleForm, forms.Form):
 class ExportForm(AccessibleForm, forms.Form):
     format = forms.ChoiceField(label=_("format"), choices=Export.Format.choices)
     scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)
+
+
+class TermForm(AccessibleForm, forms.Form):
+    """One term of a vocabulary."""
+
+    text = forms.CharField(
+        label=_("word"), max_length=LONGEST_TERM, help_text=_("as it is written; it may be several words")
+    )
+    kind = forms.ChoiceField(label=_("kind"), choices=TermKind.choices, initial=TermKind.NAME)
+    note = forms.CharField(label=_("note"), max_length=LONGEST_NOTE, required=False)
+
+    def clean_text(self) -> str:
+        try:
+            return tidy_term(self.cleaned_data["text"])
+        except BadTerm as bad:
+            raise forms.ValidationError(bad.message) from None
+
+    def clean_note(self) -> str:
+        return tidy_note(self.cleaned_data["note"])
 
 
 def is_last_admin(collection: Collection, user: User) -> bool:

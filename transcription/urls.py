@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from transcription.views import collection, collections, exports, health, page, settings, upload
+from transcription.views import collection, collections, exports, health, page, settings, upload, vocabulary
 
 app_name = "transcription"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +23,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
         settings.collection_control,
         name="collection_control",
     ),
+    path("collections/<int:pk>/vocabulary/", vocabulary.vocabulary, name="vocabulary"),
+    path("collections/<int:pk>/vocabulary/list/", vocabulary.vocabulary_list, name="vocabulary_list"),
+    path("collections/<int:pk>/vocabulary/upload/", vocabulary.vocabulary_upload, name="vocabulary_upload"),
+    path("collections/<int:pk>/vocabulary/terms/", vocabulary.term_add, name="term_add"),
+    path("collections/<int:pk>/vocabulary/terms/<int:term>/remove/", vocabulary.term_remove, name="term_remove"),
+    path("collections/<int:pk>/vocabulary/clear/", vocabulary.vocabulary_clear, name="vocabulary_clear"),
+    path("collections/<int:pk>/vocabulary/rerun/", vocabulary.vocabulary_rerun, name="vocabulary_rerun"),
+    path("collections/<int:pk>/vocabulary/download/", vocabulary.vocabulary_download, name="vocabulary_download"),
     path("collections/<int:pk>/upload/", upload.upload_new, name="upload_new"),
     path("collections/<int:pk>/uploads/", upload.upload_start, name="upload_start"),
     path("uploads/<uuid:pk>/", upload.upload_page, name="upload"),

@@ -16,6 +16,7 @@ from tests.factories import (
     create_page,
     create_revision,
     create_run,
+    create_term,
     create_user,
     create_vote,
 )
@@ -28,6 +29,7 @@ SCREENS = [
     "/collections/new/",
     "/collections/{collection}/",
     "/collections/{collection}/settings/",
+    "/collections/{collection}/vocabulary/",
     "/collections/{collection}/upload/",
     "/collections/{collection}/exports/",
     "/pages/{page}/",
@@ -48,6 +50,7 @@ def places() -> dict[str, int]:
     for line in lines:
         create_vote(run=run, line=line)
     create_revision(line=lines[0], text="the Rector married")
+    create_term(collection=collection)
     create_failure(collection=collection, page=create_page(collection=collection, state=PageState.RECEIVED))
     Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip", pages=1)
     return {"collection": collection.pk, "page": page.pk}

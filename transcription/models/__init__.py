@@ -12,6 +12,7 @@ from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.transcript import Source, TranscriptRevision
+from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
 from transcription.models.worker import Worker
@@ -40,8 +41,11 @@ __all__ = [
     "Source",
     "StagePass",
     "Step",
+    "Term",
+    "TermKind",
     "TranscriptRevision",
     "Upload",
+    "Vocabulary",
     "Vote",
     "Work",
     "WorkState",

@@ -1,4 +1,4 @@
-"""A run pins what reads a page: page × layout × profile version. Votes never mix runs."""
+"""A run pins what reads a page: page × layout × profile version × vocabulary. Votes never mix runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ class Run(models.Model):
     profile_version = models.ForeignKey("transcription.ProfileVersion", on_delete=models.PROTECT, related_name="runs")
     number = models.PositiveIntegerField()
     stage = models.PositiveSmallIntegerField(default=0)
+    # The revision of the collection's vocabulary as the run began; 0: there was none.
+    vocabulary = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -28,6 +28,7 @@ from transcription.models import (
 )
 from transcription.steps.arrange import arrange_pages
 from transcription.steps.queue import enqueue, lock_in_order
+from transcription.steps.vocabulary import pin_vocabulary
 
 OPEN = [WorkState.QUEUED, WorkState.RUNNING]
 
@@ -48,7 +49,13 @@ def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | N
     moot = Failure.objects.filter(page=page, resolved_at=None, work__run__isnull=False)
     moot.update(resolved_at=Now())
     number = (page.runs.aggregate(last=Max("number"))["last"] or 0) + 1
-    run = Run.objects.create(page=page, profile_version=profile_version, layout=layout, number=number)
+    run = Run.objects.create(
+        page=page,
+        profile_version=profile_version,
+        layout=layout,
+        number=number,
+        vocabulary=pin_vocabulary(page.collection_id),
+    )
     page.run = run
     page.state = PageState.PREPARED if layout is None else PageState.SEGMENTED
     page.save(update_fields=["run", "state", "changed_at"])

@@ -1,4 +1,4 @@
-"""Read lines: one engine call over the lines of all claimed pages; a page is written as soon as its lines are done."""
+"""Read lines: one engine call over the lines of many claimed pages; a page is written as soon as its lines are done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from transcription.errors import EngineFailure, LonghandError, LostLease
 from transcription.formats.pyramid import read_gray
@@ -20,6 +20,7 @@ from transcription.steps import flow
 from transcription.steps.files import local_path
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
+from transcription.steps.vocabulary import words_at
 
 logger = logging.getLogger(__name__)
 
@@ -37,21 +38,24 @@ class _Job:
 
 
 def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], None]) -> None:
-    """Read the lines of ``works`` (rows of one claim), engine by engine; ``progress`` is called after each line.
+    """Read the lines of ``works`` (rows of one claim); ``progress`` is called after each line.
 
-    A page whose image cannot be read fails by itself; a line that cannot be read is left out by that pass.
+    One call of an engine reads all pages that are read with the same hints: those of one collection, with the words
+    its vocabulary had when their runs began. A page whose image cannot be read fails by itself; a line that cannot be
+    read is left out by that pass.
     """
-    by_engine: dict[str, list[Work]] = defaultdict(list)
+    calls: dict[tuple[str, int, int], list[Work]] = defaultdict(list)
     for work in works:
         assert work.pass_version is not None
-        by_engine[work.pass_version.engine].append(work)
-    for engine, group in by_engine.items():
+        assert work.run is not None
+        calls[work.pass_version.engine, work.collection_id, work.run.vocabulary].append(work)
+    for (engine, collection_id, revision), group in calls.items():
         jobs = {work.pk: _Job(work, set()) for work in group}
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
+        hints = Hints(language=group[0].collection.language, vocabulary=words_at(collection_id, revision))
         started = time.perf_counter()
-        language = works[0].collection.language
-        for result in registry().recognizer(engine).recognize(crops, Hints(language=language)):
+        for result in registry().recognizer(engine).recognize(crops, hints):
             work_id, line_id = keys[result.key]
             job = jobs[work_id]
             now = time.perf_counter()
@@ -129,9 +133,7 @@ def _take(job: _Job, line_id: int, result: ReadingRecord | ItemError) -> None:
     if isinstance(result, ItemError):
         job.errors.append(result)
         return
-    job.readings.append(
-        ReadingRecord(line_id, result.text, result.chars, spans=result.spans, milliseconds=result.milliseconds)
-    )
+    job.readings.append(replace(result, key=line_id))
 
 
 def _write(job: _Job, token: uuid.UUID) -> None:

@@ -12,12 +12,19 @@ from typing import Any
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.confidence import UNCALIBRATED, line_confidence
+from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
 from transcription.models import Line, Page, PageState, Reading, Run, Source, Step, Vote, Work
 from transcription.steps import flow
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
+from transcription.steps.vocabulary import lexicon_at
+
+# What stands in the place of a pass's name where nobody read a word: the collection's vocabulary holds it.
+VOCABULARY = "vocabulary"
+MOST_SUGGESTIONS = 3
+MOST_ALTERNATIVES = 9  # those that a reviewer has keys for
 
 
 def vote(work: Work, token: uuid.UUID) -> None:
@@ -34,6 +41,7 @@ def vote(work: Work, token: uuid.UUID) -> None:
         )
     calibration = calibration_of(run)
     votes = [_row(run, line, work.stage, readings.get(line, []), calibration) for line in lines]
+    _suggest(votes, run, work)
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
@@ -88,6 +96,35 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
         ]
         rows.append(row)
     return rows
+
+
+def _suggest(votes: Iterable[Vote], run: Run, work: Work) -> None:
+    """Offer words of the collection's vocabulary beside the words of ``votes``; what was read stays what it is."""
+    lexicon = lexicon_at(work.collection_id, run.vocabulary)
+    if not len(lexicon):
+        return
+    thresholds = run.profile_version.thresholds
+    line_threshold = thresholds[work.stage] if work.stage < len(thresholds) else 0.0
+    doubtful_below = max(line_threshold, work.collection.threshold)
+    for vote in votes:
+        for word in vote.words:
+            word["alternatives"] += suggestions(word, lexicon, doubtful_below)
+
+
+def suggestions(word: dict[str, Any], lexicon: Lexicon, doubtful_below: float) -> list[dict[str, Any]]:
+    """Words of ``lexicon`` near a voted word, as alternatives that no pass stands behind: their support is 0.
+
+    A doubtful word gets those a few edits away; one that reads well only what it may be a slip for, and nothing where
+    the lexicon knows it.
+    """
+    doubtful = word["confidence"] < doubtful_below
+    if not doubtful and lexicon.knows(word["text"]):
+        return []
+    known = {word["text"], *(other["text"] for other in word["alternatives"])}
+    room = min(MOST_SUGGESTIONS, MOST_ALTERNATIVES - len(word["alternatives"]))
+    near = lexicon.near(word["text"], limit=len(known) + MOST_SUGGESTIONS, sure=not doubtful)
+    new = [each.text for each in near if each.text not in known]
+    return [{"text": text, "support": 0.0, "passes": [VOCABULARY]} for text in new[: max(0, room)]]
 
 
 def _transcribe(page: Page, votes: Iterable[Vote]) -> None:

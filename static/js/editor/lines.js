@@ -97,6 +97,7 @@ export class Lines {
   }
 
   #passes(passes) {
+    if (passes.includes("vocabulary")) return this.t("vocabulary");
     if (!passes.length) return this.t("noPasses");
     const names = passes.map((name) => name.split("+")[0]).join(", ");
     return `${this.t("passes", { count: passes.length, total: Math.max(this.page.data.passes, passes.length) })} (${names})`;
