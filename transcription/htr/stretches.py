@@ -67,16 +67,20 @@ def _stretch_edits(reading: str, words: Sequence[str]) -> Iterator[NDArray[np.fl
     text = " ".join(words) + " "
     ends = np.cumsum([len(word) + 1 for word in words]) - 1  # of each word in the text
     starts = ends - np.array([len(word) for word in words], dtype=np.intp)
-    codes = np.array([ord(char) for char in text] + [0] * (longest + 1))
-    wanted = np.array([ord(char) for char in reading])
-    across = np.arange(width + 1)
-    row = np.broadcast_to(across, (count, width + 1)).astype(np.float64)
-    table = np.empty((longest + 1, count))
+    codes = np.array([ord(char) for char in text] + [0] * (longest + 1), dtype=np.int32)
+    wanted = np.array([ord(char) for char in reading], dtype=np.int32)
+    across = np.arange(width + 1, dtype=np.int16)  # small numbers: the table is what takes the time
+    row = np.broadcast_to(across, (count, width + 1))
+    table = np.empty((longest + 1, count), dtype=np.int16)
     table[0] = row[:, -1]
     for length in range(1, longest + 1):
+        new = np.empty((count, width + 1), dtype=np.int16)
+        new[:, 0] = length
         changed = row[:, :-1] + (codes[starts + length - 1][:, None] != wanted)
-        new = np.concatenate((np.full((count, 1), float(length)), np.minimum(changed, row[:, 1:] + 1)), axis=1)
-        row = np.minimum.accumulate(new - across, axis=1) + across
+        np.minimum(changed, row[:, 1:] + np.int16(1), out=new[:, 1:])
+        new -= across
+        row = np.minimum.accumulate(new, axis=1, out=new)
+        row += across
         table[length] = row[:, -1]
     for k in range(1, count + 1):
         lengths = ends[k - 1 :] - starts[: count + 1 - k]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,10 @@ _BREAK_NATS = 3.0
 _JOIN_NATS = 3.0
 _SKIP_NATS = 0.7
 _BROKEN_WORD_NATS = 5.0  # against a word broken in two; there are some twenty ways to do so
+_EDIT_NATS = 2.5  # what an edit weighs where only the reading is known: the slope of one upon the other
+# Nats a character, of what was read best over what is placed, at which half of the placed lines are wrong.
+_HALF_RIGHT = -2.4
+_HALF_RIGHT_BY_EDITS = -1.6  # an edit says less than the image
 _IMPOSSIBLE = -1e9
 _SHORTEST_PIECE = 2  # characters
 
@@ -49,8 +53,8 @@ class Placed:
 
     ``similarity`` is 1 - edits / length against the reading. ``fit`` is the logarithm of P(text | image) over
     P(best reading | image) for each character of the longer one, ``margin`` the same logarithm, whole, against the
-    best of the rival texts (a word more or less at an end); both nan without log-probabilities. ``confidence`` is
-    the estimated probability that exactly these words stand on the line.
+    best of the rival texts (a word or a piece of one more or less at an end); without log-probabilities both are
+    estimated from edits. ``confidence`` is the estimated probability that exactly these words stand on the line.
     """
 
     line: int
@@ -58,9 +62,9 @@ class Placed:
     end: int
     text: str
     similarity: float
-    fit: float = float("nan")
-    margin: float = float("nan")
-    confidence: float = 0.0
+    fit: float
+    margin: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,21 @@ class TranscriptAlignment:
         return [" ".join(words) for words in left.values()]
 
 
-def align_transcript(found: Sequence[FoundLine], transcript: Sequence[str], alphabet: str = "") -> TranscriptAlignment:
+def align_transcript(
+    found: Sequence[FoundLine],
+    transcript: Sequence[str],
+    alphabet: str = "",
+    kept: Mapping[int, range] | None = None,
+) -> TranscriptAlignment:
     """Place the lines of ``transcript`` on the lines ``found``, both in reading order.
 
     What the order-keeping assignment leaves over on both sides is assigned again, so that columns and marginalia may
-    stand in another order. Costs time in proportion to words × length of a line × found lines.
+    stand in another order. ``kept`` are words (indices) that are known to stand on a found line; neither is given
+    away, and they are not among the placed. Costs time in proportion to words × length of a line × found lines.
     """
-    lines = [strict(line) for line in transcript]
-    words = tuple(Word(word, n) for n, line in enumerate(filter(None, lines)) for word in line.split())
+    words = words_of(transcript)
     readings = [_folded(line.text) for line in found]
-    stretches: dict[int, range] = {}
+    stretches: dict[int, range] = dict(kept or {})
     for _ in range(_ROUNDS):
         free = [i for i in range(len(found)) if i not in stretches and readings[i]]
         taken = {k for stretch in stretches.values() for k in stretch}
@@ -105,48 +114,64 @@ def align_transcript(found: Sequence[FoundLine], transcript: Sequence[str], alph
         texts = [_folded(words[k].text) for k in left]
         new = assign_stretches([readings[i] for i in free], texts, _breaks(words, left))
         stretches |= {free[i]: range(left[stretch[0]], left[stretch[-1]] + 1) for i, stretch in new.items()}
-    placements = [_Placement(found[i], i, words, stretch, alphabet) for i, stretch in sorted(stretches.items())]
+    barred = {k for stretch in (kept or {}).values() for k in stretch}
+    placements = [
+        _Placement(found[i], i, words, stretch, alphabet, barred)
+        for i, stretch in sorted(stretches.items())
+        if i not in (kept or {})
+    ]
     in_order = sorted(placements, key=lambda each: each.stretch)
     _settle_ends(in_order, words)
-    _break_words(in_order, alphabet)
+    _break_words(in_order)
     for placement in placements:
-        _doubt_ends(placement, words, alphabet)
+        _doubt_ends(placement, words)
     return TranscriptAlignment(words, tuple(each.placed() for each in placements))
+
+
+def words_of(transcript: Sequence[str]) -> tuple[Word, ...]:
+    """The words of a transcript's lines; blank lines count for nothing."""
+    lines = filter(None, map(strict, transcript))
+    return tuple(Word(word, n) for n, line in enumerate(lines) for word in line.split())
 
 
 class _Placement:
     """A stretch of words on a found line and its rivals, which begin or end a few words earlier or later."""
 
-    def __init__(self, found: FoundLine, line: int, words: Sequence[Word], stretch: range, alphabet: str) -> None:
+    def __init__(
+        self, found: FoundLine, line: int, words: Sequence[Word], stretch: range, alphabet: str, barred: set[int]
+    ) -> None:
         self._line = line
         self._words = words
-        self._reading = found.text
-        self.log_probs = found.log_probs if alphabet and found.log_probs is not None else None
+        self._reading = _folded(found.text)
+        self._alphabet = alphabet
+        self._log_probs = found.log_probs if alphabet else None
         first, end = stretch.start, stretch.stop
-        self.options = [(first, end)]
-        self.scores = np.zeros(1)  # log-likelihood of each option and how the transcript's line breaks speak for it
-        if self.log_probs is not None:
-            self.options += [
-                (a, b)
-                for a in range(max(0, first - _REACH), min(end, first + _REACH + 1))
-                for b in range(max(a + 1, end - _REACH), min(len(words), end + _REACH) + 1)
-                if (a, b) != (first, end)
-            ]
-            self._best = best_labels(self.log_probs)
-            texts = [labels_of(" ".join(self._tokens_of(option)), alphabet) for option in self.options]
-            likelihoods = log_likelihoods(self.log_probs, [*texts, self._best])
-            self._likelihoods = np.maximum(likelihoods, _IMPOSSIBLE)
-            self.scores = self._likelihoods[:-1] - np.array([self._prior(option) for option in self.options])
+        self.options = [(first, end)] + [
+            (a, b)
+            for a in range(max(0, first - _REACH), min(end, first + _REACH + 1))
+            for b in range(max(a + 1, end - _REACH), min(len(words), end + _REACH) + 1)
+            if (a, b) != (first, end) and barred.isdisjoint(range(a, b))
+        ]
+        self._likelihoods = self.likelihoods([self._tokens_of(option) for option in self.options])
+        # How well each option fits the image, and how the transcript's line breaks speak for it.
+        self.scores = self._likelihoods - np.array([self._prior(option) for option in self.options])
+        self.doubt = np.inf  # the margin at most, by what is tried elsewhere
         self.choose(0)
+
+    def likelihoods(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Log-likelihood of each text, a sequence of words; without log-probabilities by its edits."""
+        if self._log_probs is not None:
+            labels = [labels_of(" ".join(tokens), self._alphabet) for tokens in texts]
+            return np.maximum(log_likelihoods(self._log_probs, labels), _IMPOSSIBLE)
+        edits = [Levenshtein.distance(self._reading, _folded(" ".join(tokens))) for tokens in texts]
+        return -_EDIT_NATS * np.array(edits, dtype=np.float64)
 
     def choose(self, chosen: int) -> None:
         self.stretch = self.options[chosen]
         self.tokens = self._tokens_of(self.stretch)
-        if self.log_probs is not None:
-            self.likelihood = float(self._likelihoods[chosen])
-            rival = float(np.delete(self.scores, chosen).max(initial=-np.inf))
-            self._lead = float(self.scores[chosen]) - rival - self.likelihood
-            self.doubt = np.inf  # the margin at most, by what is tried elsewhere
+        self.likelihood = float(self._likelihoods[chosen])
+        rival = float(np.delete(self.scores, chosen).max(initial=-np.inf))
+        self._lead = float(self.scores[chosen]) - rival - self.likelihood
 
     def _tokens_of(self, option: tuple[int, int]) -> list[str]:
         return [word.text for word in self._words[slice(*option)]]
@@ -162,12 +187,17 @@ class _Placement:
 
     def placed(self) -> Placed:
         text = " ".join(self.tokens)
-        similarity = float(Levenshtein.normalized_similarity(_folded(self._reading), _folded(text)))
-        if self.log_probs is None:
-            return Placed(self._line, *self.stretch, text, similarity, confidence=_confidence_by_text(similarity))
-        fit = (self.likelihood - float(self._likelihoods[-1])) / max(1, len(self._best), len(text))
+        similarity = float(Levenshtein.normalized_similarity(self._reading, _folded(text)))
         margin = min(self._lead + self.likelihood, self.doubt)
-        return Placed(self._line, *self.stretch, text, similarity, fit, margin, _confidence(fit, margin))
+        if self._log_probs is None:
+            fit = self.likelihood / max(1, len(self._reading), len(text))
+            confidence = _confidence(fit, margin, _HALF_RIGHT_BY_EDITS)
+        else:
+            best = best_labels(self._log_probs)
+            ratio = self.likelihood - float(log_likelihoods(self._log_probs, [best])[0])
+            fit = ratio / max(1, len(best), len(text))
+            confidence = _confidence(fit, margin, _HALF_RIGHT)
+        return Placed(self._line, *self.stretch, text, similarity, fit, margin, confidence)
 
 
 def _settle_ends(placements: Sequence[_Placement], words: Sequence[Word]) -> None:
@@ -192,17 +222,17 @@ def _settle_ends(placements: Sequence[_Placement], words: Sequence[Word]) -> Non
     placements[0].choose(at)
 
 
-def _break_words(placements: Sequence[_Placement], alphabet: str) -> None:
+def _break_words(placements: Sequence[_Placement]) -> None:
     """Where a transcript writes whole what the page breaks over two lines ("exhaust-" and "ive"), break it too, if
     the images say so; given in the order of their words."""
     for before, after in itertools.pairwise(placements):
-        if before.stretch[1] != after.stretch[0] or before.log_probs is None or after.log_probs is None:
+        if before.stretch[1] != after.stretch[0]:
             continue
         trials = list(_broken(before.tokens, after.tokens))
         if not trials:
             continue
-        first = log_likelihoods(before.log_probs, [labels_of(" ".join(tokens), alphabet) for tokens, _ in trials])
-        second = log_likelihoods(after.log_probs, [labels_of(" ".join(tokens), alphabet) for _, tokens in trials])
+        first = before.likelihoods([tokens for tokens, _ in trials])
+        second = after.likelihoods([tokens for _, tokens in trials])
         gains = first + second - before.likelihood - after.likelihood - _BROKEN_WORD_NATS
         best = int(gains.argmax())
         doubt = abs(float(gains[best]))
@@ -226,10 +256,8 @@ def _pieces(word: str) -> Iterator[tuple[str, str]]:
             yield word[:cut], word[cut:]
 
 
-def _doubt_ends(placement: _Placement, words: Sequence[Word], alphabet: str) -> None:
+def _doubt_ends(placement: _Placement, words: Sequence[Word]) -> None:
     """Doubt a placement which reads as well with a piece of the word before or after it, or without one of its own."""
-    if placement.log_probs is None:
-        return
     first, end = placement.stretch
     tokens = placement.tokens
     trials: list[list[str]] = []
@@ -240,21 +268,17 @@ def _doubt_ends(placement: _Placement, words: Sequence[Word], alphabet: str) -> 
         trials += [[piece, *tokens[1:]] for _, piece in _pieces(tokens[0])]
         trials += [[piece, *tokens] for word in words[max(0, first - 1) : first] for _, piece in _pieces(word.text)]
     if trials:
-        rivals = log_likelihoods(placement.log_probs, [labels_of(" ".join(trial), alphabet) for trial in trials])
+        rivals = placement.likelihoods(trials)
         placement.doubt = min(placement.doubt, placement.likelihood + _BROKEN_WORD_NATS - float(rivals.max()))
 
 
-def _confidence(fit: float, margin: float) -> float:
+def _confidence(fit: float, margin: float, half_right: float) -> float:
     """P(exactly these words stand on the line), set by what 200 lines of letters showed under the eye."""
-    return _logistic(4.0 * (fit + 2.4)) * _logistic(0.7 * margin + 0.9)
+    return _logistic(4.0 * (fit - half_right)) * _logistic(0.7 * margin + 0.9)
 
 
 def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-min(50.0, max(-50.0, x))))
-
-
-def _confidence_by_text(similarity: float) -> float:
-    return similarity
 
 
 def _folded(text: str) -> str:
