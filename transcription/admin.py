@@ -24,8 +24,10 @@ from transcription.models import (
     RouteDecision,
     Run,
     StagePass,
+    Term,
     TranscriptRevision,
     Upload,
+    Vocabulary,
     Vote,
     Work,
     Worker,
@@ -115,8 +117,22 @@ class LayoutAdmin(LookedAt):
 
 @admin.register(Run)
 class RunAdmin(LookedAt):
-    list_display = ["page", "number", "profile_version", "stage", "created_at"]
+    list_display = ["page", "number", "profile_version", "vocabulary", "stage", "created_at"]
     list_select_related = ["page__document", "profile_version__profile"]
+
+
+@admin.register(Vocabulary)
+class VocabularyAdmin(LookedAt):
+    list_display = ["collection", "revision", "changed_at"]
+    list_select_related = ["collection"]
+
+
+@admin.register(Term)
+class TermAdmin(LookedAt):
+    list_display = ["text", "kind", "collection", "since", "until"]
+    list_filter = ["kind"]
+    list_select_related = ["collection"]
+    search_fields = ["=text"]
 
 
 @admin.register(Reading)
