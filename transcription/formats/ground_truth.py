@@ -16,20 +16,24 @@ def read_ground_truth(path: Path) -> TranscribedPage:
 
     Raises BadInput: ``empty``, ``not-xml``, ``doctype``, ``not-ground-truth``, ``not-text`` …
     """
-    data = path.read_bytes()
+    return parse_ground_truth(path.read_bytes(), path.name)
+
+
+def parse_ground_truth(data: bytes, name: str) -> TranscribedPage:
+    """As ``read_ground_truth``, of the bytes of a file called ``name``."""
     if not data:
-        raise BadInput(f"“{path.name}” is empty (0 bytes): export it again.", code="empty")
-    if not (_starts_xml(data) or path.suffix.lower() == ".xml"):
-        return plain_text.read(data, path.name)
-    root = parse(data, path.name)
+        raise BadInput(f"“{name}” is empty (0 bytes): export it again.", code="empty")
+    if not (_starts_xml(data) or name.lower().endswith(".xml")):
+        return plain_text.read(data, name)
+    root = parse(data, name)
     match local_name(root):
         case "alto":
-            return alto.from_root(root, path.name)
+            return alto.from_root(root, name)
         case "PcGts":
-            return page_xml.from_root(root, path.name)
+            return page_xml.from_root(root, name)
         case other:
             raise BadInput(
-                f"“{path.name}” is neither ALTO nor PAGE XML: its root is <{other}>. Export it as one of them.",
+                f"“{name}” is neither ALTO nor PAGE XML: its root is <{other}>. Export it as one of them.",
                 code="not-ground-truth",
             )
 

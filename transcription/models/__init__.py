@@ -4,6 +4,7 @@ from transcription.models.collection import Collection, Membership, Role
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
+from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState
@@ -18,10 +19,12 @@ from transcription.models.work import Lane, Queue, Step, Work, WorkState
 from transcription.models.worker import Worker
 
 __all__ = [
+    "Alignment",
     "Collection",
     "Document",
     "Export",
     "Failure",
+    "ImportedTranscript",
     "Lane",
     "Layout",
     "LayoutLine",

@@ -15,6 +15,7 @@ class Step(models.TextChoices):
     RECOGNIZE = "recognize", _("reading")
     VOTE = "vote", _("voting")
     SCORE = "score", _("scoring")
+    ALIGN = "align", _("placing a brought transcript")
     ROUTE = "route", _("routing")
     EXPORT = "export", _("exporting")
 
@@ -52,6 +53,9 @@ class Work(models.Model):
     run = models.ForeignKey("transcription.Run", on_delete=models.CASCADE, null=True, related_name="work")
     pass_version = models.ForeignKey("transcription.PassVersion", on_delete=models.PROTECT, null=True, related_name="+")
     export = models.ForeignKey("transcription.Export", on_delete=models.CASCADE, null=True, related_name="work")
+    transcript = models.ForeignKey(
+        "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
+    )
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
     stage = models.PositiveSmallIntegerField(default=0)

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue
+from transcription.steps.align import align
 from transcription.steps.bell import ring
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
@@ -96,7 +97,7 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> b
     lease = Lease(claim.token, time.monotonic())
     try:
         if name == Queue.ENGINE:
-            _guarded(claim.work, claim.token, lambda: recognize(claim.work, claim.token, lease.progress))
+            _with_engines(claim, lease, stopping)
         else:
             for work in claim.work:
                 if stopping():
@@ -109,6 +110,17 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> b
         _release_when_back(claim.token)
         return False
     return True
+
+
+def _with_engines(claim: queue.Claim, lease: Lease, stopping: Callable[[], bool]) -> None:
+    """Lines of all pages are read in one call; transcripts are placed page by page."""
+    reading = tuple(work for work in claim.work if work.step == Step.RECOGNIZE)
+    if reading:
+        _guarded(reading, claim.token, lambda: recognize(reading, claim.token, lease.progress))
+    for work in claim.work:
+        if work.step == Step.ALIGN and not stopping():
+            _guarded((work,), claim.token, partial(align, work, claim.token, lease.progress))
+            lease.progress()
 
 
 def _single(work: Work, lease: Lease) -> None:

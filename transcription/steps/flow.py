@@ -16,6 +16,7 @@ from transcription.models import (
     Document,
     Export,
     Failure,
+    ImportedTranscript,
     Lane,
     Layout,
     Page,
@@ -109,6 +110,33 @@ def follow(step: Step, *, page: Page, run: Run, stage: int, lane: int) -> None:
     enqueue(step=step, collection_id=page.collection_id, lane=lane, page_id=page.pk, run_id=run.pk, stage=stage)
 
 
+def after_score(*, page: Page, run: Run, stage: int, lane: int) -> None:
+    """Go on to the decision, by way of the transcript that was brought for the page, where there is one."""
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).only("pk").first()
+    if transcript is None:
+        follow(Step.ROUTE, page=page, run=run, stage=stage, lane=lane)
+    else:
+        profile_version = run.profile_version
+        place_transcript(transcript, page=page, run=run, stage=stage, lane=lane, profile_version=profile_version)
+
+
+def place_transcript(
+    transcript: ImportedTranscript, *, page: Page, run: Run, stage: int, lane: int, profile_version: ProfileVersion
+) -> None:
+    """Queue the placing of a transcript's words on the run's lines, with the first pass of ``profile_version``."""
+    first = profile_version.stage_passes.filter(stage=0).order_by("position", "pk").first()
+    enqueue(
+        step=Step.ALIGN,
+        collection_id=page.collection_id,
+        lane=lane,
+        page_id=page.pk,
+        run_id=run.pk,
+        stage=stage,
+        pass_version_id=first.pass_version_id if first is not None else None,
+        transcript_id=transcript.pk,
+    )
+
+
 def after_failure(work: Work, page: Page | None) -> None:
     """What a given-up unit of work means: its pass may be the last one a page waits for; its export will not come."""
     if work.export_id is not None:
@@ -117,6 +145,9 @@ def after_failure(work: Work, page: Page | None) -> None:
         arrange_pages(Document.objects.select_for_update().get(pk=work.original.document_id))
     if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:
         after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
+    if work.step == Step.ALIGN and page is not None and work.run is not None and page.run_id == work.run_id:
+        # Its transcript stays where it is kept; the page goes on as one for which none was brought.
+        follow(Step.ROUTE, page=page, run=work.run, stage=work.stage, lane=work.lane)
 
 
 def lane_for(page_count: int) -> Lane:

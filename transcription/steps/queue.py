@@ -27,7 +27,7 @@ from transcription.steps.bell import ring_on_commit
 MAX_INTERRUPTIONS = 3  # workers lost while they had nothing else in hand
 MAX_ATTEMPTS = 3  # errors that may pass
 _FREED: dict[str, None] = {"token": None, "lease_until": None}
-QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | {Step.RECOGNIZE: Queue.ENGINE}
+QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | {Step.RECOGNIZE: Queue.ENGINE, Step.ALIGN: Queue.ENGINE}
 
 
 @dataclass(frozen=True, slots=True)

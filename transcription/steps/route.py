@@ -6,13 +6,14 @@ import uuid
 
 from django.db.models.functions import Now
 
-from transcription.models import Page, PageState, Reading, RouteDecision, Run, Work
+from transcription.models import Alignment, Page, PageState, Reading, RouteDecision, Run, Work
 from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
 NO_LINES = "no-lines"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
+TRANSCRIPT_UNPLACED = "transcript-unplaced"
 
 
 def route(work: Work, token: uuid.UUID) -> None:
@@ -22,15 +23,19 @@ def route(work: Work, token: uuid.UUID) -> None:
     checks = failed_checks(run)
     with finishing(work, token) as page:
         assert page is not None
-        confidence = page.confidence if page.confidence is not None else 0.0
-        threshold = page.collection.threshold
-        doubtful = page.confidence is not None and confidence < threshold
-        reasons = ([LOW_CONFIDENCE] if doubtful else []) + checks
-        outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
-        RouteDecision.objects.create(
-            page=page, run=run, outcome=outcome, confidence=confidence, threshold=threshold, reasons=reasons
-        )
-        _settle(page, outcome)
+        decide(page=page, run=run, checks=checks + transcript_checks(run))
+
+
+def decide(*, page: Page, run: Run, checks: list[str]) -> None:
+    """Write the run's decision, or write it anew, and move the page accordingly. The caller holds the page lock."""
+    confidence = page.confidence if page.confidence is not None else 0.0
+    threshold = page.collection.threshold
+    doubtful = page.confidence is not None and confidence < threshold
+    reasons = ([LOW_CONFIDENCE] if doubtful else []) + checks
+    outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
+    decision = {"outcome": outcome, "confidence": confidence, "threshold": threshold, "reasons": reasons}
+    RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
+    _settle(page, outcome)
 
 
 def _settle(page: Page, outcome: str) -> None:
@@ -55,3 +60,10 @@ def failed_checks(run: Run) -> list[str]:
     if read.count() < first_stage.count():
         reasons.append(PASS_MISSING)
     return reasons
+
+
+def transcript_checks(run: Run) -> list[str]:
+    """Words that somebody brought for this page and that no line was found for are on the page or are not: a person
+    must look."""
+    latest = Alignment.objects.filter(run=run).order_by("-transcript__number").first()
+    return [TRANSCRIPT_UNPLACED] if latest is not None and latest.unplaced else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from transcription.htr.confidence import page_confidence
-from transcription.models import PageState, Run, Step, Vote, Work
+from transcription.models import PageState, Run, Vote, Work
 from transcription.steps import flow
 from transcription.steps.queue import finishing
 
@@ -28,7 +28,7 @@ def score(work: Work, token: uuid.UUID) -> None:
         if work.stage < last_stage and doubtful:
             flow.begin_stage(page=page, run=run, stage=work.stage + 1, lines=doubtful, lane=work.lane)
         else:
-            flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
+            flow.after_score(page=page, run=run, stage=work.stage, lane=work.lane)
 
 
 def latest_votes(run: Run) -> dict[int, Vote]:

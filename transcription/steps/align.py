@@ -1,0 +1,199 @@
+"""Place a transcript that was brought for a page on its lines; what surely stands on a line becomes its text."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from transcription.engines.base import ForcedScorer
+from transcription.errors import LostLease
+from transcription.formats.ground_truth import parse_ground_truth
+from transcription.formats.pyramid import read_gray
+from transcription.htr.confidence import page_confidence
+from transcription.htr.crop import cut_line
+from transcription.htr.ctc_forced import LineProbabilities
+from transcription.htr.enhance import enhance
+from transcription.htr.records import LineImage
+from transcription.htr.text import clean
+from transcription.htr.transcript_alignment import FoundLine, Placed, Word, align_transcript, words_of
+from transcription.models import (
+    Alignment,
+    ImportedTranscript,
+    LayoutLine,
+    Line,
+    Page,
+    PageState,
+    PassVersion,
+    Run,
+    Source,
+    Step,
+    TranscriptRevision,
+    Work,
+)
+from transcription.models.page import FINISHED_STATES
+from transcription.steps import flow
+from transcription.steps.files import local_path
+from transcription.steps.profiles import registry
+from transcription.steps.queue import finishing
+from transcription.steps.revise import outranked_by, revise
+from transcription.steps.route import decide, failed_checks, transcript_checks
+from transcription.steps.score import latest_votes
+
+# Of a hundred lines taken at this, some three lack a word at an edge or have one too many (measured on letters).
+LEAST_CONFIDENCE = 0.9
+
+Entry = dict[str, Any]
+
+
+def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
+    """Align the newest transcript of the page with the lines of the run; done twice, it changes nothing.
+
+    What an earlier alignment of the same transcript placed and still stands, or was since corrected by a person, stays
+    where it is. ``progress`` is called after each line that was read.
+    """
+    page, run = work.page, work.run
+    assert page is not None
+    assert run is not None
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).select_related("importer").first()
+    if transcript is None:
+        raise LostLease(f"The transcript of work {work.pk} was deleted with its page; nothing is left to place.")
+    texts = transcript_lines(transcript.name, bytes(transcript.data))
+    places = list(run.layout.places.select_related("line__current").order_by("position")) if run.layout else []
+    kept = _kept(transcript, places)
+    alphabet, found = _found(page, run, places, work.pass_version, progress)
+    aligned = align_transcript(
+        found, texts, alphabet, kept={i: range(entry["first"], entry["end"]) for i, entry in kept.items()}
+    )
+    entries = [*kept.values(), *(_entry(placed, places[placed.line].line_id) for placed in aligned.placed)]
+    with finishing(work, token) as locked:
+        assert locked is not None
+        Alignment.objects.update_or_create(
+            transcript=transcript,
+            run=run,
+            defaults={"placed": entries, "unplaced": unplaced(words_of(texts), entries)},
+        )
+        if locked.approved_at is None:
+            _transcribe(entries, transcript)
+        _go_on(locked, run, entries, work)
+
+
+def transcript_lines(name: str, data: bytes) -> list[str]:
+    """The lines with text of a transcript's file. Raises BadInput."""
+    return [text for text in (clean(line.text) for line in parse_ground_truth(data, name).lines) if text]
+
+
+def _found(
+    page: Page,
+    run: Run,
+    places: Sequence[LayoutLine],
+    version: PassVersion | None,
+    progress: Callable[[], None],
+) -> tuple[str, list[FoundLine]]:
+    """What was voted on each line and, where the pass's engine scores texts, its alphabet and log-probabilities."""
+    votes = latest_votes(run)
+    texts = [votes[place.line_id].text if place.line_id in votes else "" for place in places]
+    engine: object = registry().recognizer(version.engine) if version is not None else None
+    found = [FoundLine(text) for text in texts]
+    if version is None or not isinstance(engine, ForcedScorer) or not places:
+        return "", found
+    for result in engine.log_probabilities(_crops(page, places, version)):
+        if isinstance(result, LineProbabilities):
+            found[result.key] = FoundLine(texts[result.key], result.values)
+        progress()
+    return engine.alphabet, found
+
+
+def _crops(page: Page, places: Sequence[LayoutLine], version: PassVersion) -> Iterator[LineImage]:
+    with local_path(page.pyramid) as path:
+        image, _ = read_gray(path, None)
+    for key, place in enumerate(places):
+        yield LineImage(key, enhance(cut_line(image, place.geometry), version.recipe, version.recipe_options))
+
+
+def _kept(transcript: ImportedTranscript, places: Sequence[LayoutLine]) -> dict[int, Entry]:
+    """What the last alignment of this transcript placed and is not to be moved: entries by index of the line."""
+    last = transcript.alignments.order_by("-changed_at", "-pk").first()
+    accepted = {entry["line"]: entry for entry in (last.placed if last is not None else []) if entry["accepted"]}
+    return {
+        index: accepted[place.line_id]
+        for index, place in enumerate(places)
+        if place.line_id in accepted and _stands(place.line.current, accepted[place.line_id]["text"])
+    }
+
+
+def _stands(current: TranscriptRevision | None, text: str) -> bool:
+    if current is None:
+        return False
+    return current.source == Source.PERSON or (current.source == Source.IMPORT and current.text == text)
+
+
+def _entry(placed: Placed, line: int) -> Entry:
+    return {
+        "line": line,
+        "first": placed.first,
+        "end": placed.end,
+        "text": placed.text,
+        "confidence": round(placed.confidence, 4),
+        "accepted": placed.confidence >= LEAST_CONFIDENCE,
+    }
+
+
+def unplaced(words: Sequence[Word], entries: Sequence[Entry]) -> list[Entry]:
+    """What no line was accepted for, in the transcript's order: ``text``, and the ``line`` it may belong to or None."""
+    taken = {k for entry in entries if entry["accepted"] for k in range(entry["first"], entry["end"])}
+    left: dict[int, Entry] = {}
+    for entry in entries:
+        if not entry["accepted"]:
+            left[entry["first"]] = {"text": entry["text"], "line": entry["line"]}
+            taken |= set(range(entry["first"], entry["end"]))
+    start = 0
+    for k, word in enumerate(words):
+        if k in taken:
+            continue
+        if start in left and k > 0 and k - 1 not in taken and words[k - 1].line == word.line:
+            left[start]["text"] += f" {word.text}"
+        else:
+            start = k
+            left[start] = {"text": word.text, "line": None}
+    return [left[first] for first in sorted(left)]
+
+
+def _transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> None:
+    """Make what was accepted the text of its line, unless that comes from a person."""
+    accepted: Mapping[int, str] = {entry["line"]: entry["text"] for entry in entries if entry["accepted"]}
+    for line in Line.objects.filter(pk__in=accepted).select_related("current").order_by("pk"):
+        current, text = line.current, accepted[line.pk]
+        if current is not None and outranked_by(Source.IMPORT, current):
+            continue
+        if current is None or current.source != Source.IMPORT or current.text != text:
+            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer)
+
+
+def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
+    """Renew the page's confidence; then its decision, if that was made before the transcript came.
+
+    A page in review on which a person has begun to write stays there.
+    """
+    page.confidence = _confidence(run, entries)
+    page.save(update_fields=["confidence", "changed_at"])
+    if page.state == PageState.SCORED:
+        flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
+    elif page.state in FINISHED_STATES and page.approved_at is None:
+        begun = Line.objects.filter(page=page, current__source=Source.PERSON).exists()
+        if page.state == PageState.ACCEPTED or not begun:
+            decide(page=page, run=run, checks=failed_checks(run) + transcript_checks(run))
+
+
+def _confidence(run: Run, entries: Sequence[Entry]) -> float | None:
+    """The expected share of right words: a line with brought text counts as surely as it was placed."""
+    votes = latest_votes(run)
+    imported = dict(Line.objects.filter(pk__in=votes, current__source=Source.IMPORT).values_list("pk", "current__text"))
+    placed = {entry["line"]: entry["confidence"] for entry in entries if entry["accepted"]}
+    words = [
+        (placed.get(line, vote.confidence or 0.0), len(imported[line].split()))
+        if line in imported
+        else (vote.confidence or 0.0, len(vote.words))
+        for line, vote in votes.items()
+    ]
+    return page_confidence(words) if words else None
