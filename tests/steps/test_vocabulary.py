@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from tests.factories import create_collection, create_term, create_user
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
@@ -14,11 +16,11 @@ from transcription.formats.word_list import WordEntry
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
 from transcription.models import Collection, PageState, Queue, Term, Vote
-from transcription.steps import queue, vocabulary
+from transcription.steps import flow, queue, vocabulary
 from transcription.steps.control import rerun
 from transcription.steps.correct import save_line
 from transcription.steps.invariants import violations
-from transcription.steps.profiles import registry
+from transcription.steps.profiles import profile_version_of, registry
 from transcription.steps.purge import purge_collection
 from transcription.steps.recognize import recognize
 from transcription.steps.vocabulary import (
@@ -284,3 +286,29 @@ def test_a_page_gets_its_suggestions_in_a_moment() -> None:
     # Measured below 50 ms for a page of 30 lines; the bound leaves room for a busy machine.
     assert time.perf_counter() - started < 0.5
     assert sum(map(bool, found)) > 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_being_begun_keeps_its_words_from_being_deleted(media_root: Path, scribe: Install) -> None:
+    """Whoever removes words waits until the run is committed, and then sees that it needs them."""
+    collection = create_collection()
+    create_term(collection=collection, text="needed")
+    with transaction.atomic():
+        page = prepared_page(media_root, collection=collection)
+    create_term(collection=collection, text="mistake")
+    removed = threading.Event()
+
+    def remove() -> None:
+        remove_terms(collection=collection, terms=Term.objects.all())
+        removed.set()
+        connection.close()
+
+    with transaction.atomic():
+        flow.start_run(page=page, profile_version=profile_version_of(collection), layout=page.layout, lane=1)
+        remover = threading.Thread(target=remove)
+        remover.start()
+        assert not removed.wait(0.5), "it must wait for the run"
+    remover.join(10)
+    assert removed.is_set()
+    assert words_at(collection.pk, current_run(page).vocabulary) == {"needed", "mistake"}
+    assert texts_of(collection) == []

@@ -15,7 +15,7 @@ from transcription.formats.word_list import WordEntry
 from transcription.htr.lexicon import Lexicon, words_of
 from transcription.models import Collection, Page, PageState, Run, Term, TermKind, Vocabulary
 
-MOST_TERMS = 200_000
+MOST_TERMS = 100_000  # the tree of a beam search over as many takes about 250 MB in the process that reads
 BATCH = 5000
 FEW = 500  # entries that are looked up one by one; for more, the whole vocabulary is fetched
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ſ": "s", "ß": "ss", "ﬁ": "fi", "ﬂ": "fl"})
