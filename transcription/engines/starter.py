@@ -24,6 +24,7 @@ from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.decoder import Decoder
 from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
 
+MAX_WIDTH = 3_200  # input columns; wider lines are squeezed
 DECODED_LINES, DECODED_FRAMES = 64, 24_000  # a beam search takes at most so many at once
 
 
@@ -53,7 +54,7 @@ class Starter:
         language_models: Sequence[Path] = (),
         decoder: Literal["beam", "greedy"] = "beam",
         precision: Precision = "auto",
-        max_width: int = 3_200,
+        max_width: int = MAX_WIDTH,
         batch_columns: int = 0,
         device: str = "auto",
         threads: int = 1,

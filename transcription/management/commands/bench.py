@@ -1,4 +1,5 @@
-"""`manage.py bench`: what the parts of reading cost on this machine, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines]`: what the parts of reading cost on this machine, and how the bundled recogniser stands
+beside others, on pages that Longhand draws itself. JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from transcription.formats.decode import extract, probe
@@ -21,6 +23,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.steps.profiles import DEFAULT_SEGMENTER, registry
+from transcription.training.benchmarks import measure_engines
 from transcription.training.evaluation import recipes_of
 from transcription.training.sample import render_sample
 
@@ -28,15 +31,19 @@ PAGES = 6
 
 
 class Command(BaseCommand):
-    help = "Seconds per page and lines per second of each part, medians of several runs, one thread. Prints JSON."
+    help = (
+        "Seconds per page and lines per second of each part, medians of several runs, one thread; then the bundled "
+        "recogniser beside TrOCR, Tesseract and its own bare network. Prints JSON."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--runs", type=int, default=3)
+        parser.add_argument("--engines", action="store_true", help="only the engines against each other")
 
-    def handle(self, *, runs: int, **_: Any) -> None:
+    def handle(self, *, runs: int, engines: bool, **_: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            report = {"machine": _machine()} | _measure(Path(folder), runs)
+            report = {"machine": _machine()} | _measure(Path(folder), runs, only_engines=engines)
         self.stdout.write(json.dumps(report, indent=2))
 
 
@@ -44,7 +51,7 @@ def _machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
 
 
-def _measure(folder: Path, runs: int) -> dict[str, Any]:
+def _measure(folder: Path, runs: int, *, only_engines: bool) -> dict[str, Any]:
     began = time.perf_counter()
     files = [file for file in render_sample(folder / "scans") if file.path.suffix == ".jpg" and file.pages][:PAGES]
     drawn = time.perf_counter() - began
@@ -55,12 +62,17 @@ def _measure(folder: Path, runs: int) -> dict[str, Any]:
             probe(file.path, file.name)
             extract(file.path, file.name, 0, pyramid, pyramid.with_suffix(".jpg"))
 
-    seconds = {"prepare_page": _median(prepare, runs) / len(files)}
+    prepare()
     images = [read_gray(pyramid)[0] for pyramid in pyramids]
-    seconds["read_gray_page"] = _median(lambda: [read_gray(pyramid) for pyramid in pyramids], runs) / len(files)
-    seconds["tile"] = _median(lambda: [dzi_tile(pyramids[0], 10, 0, 0) for _ in range(10)], runs) / 10
     segmenter = registry().segmenter(DEFAULT_SEGMENTER)
     layouts = [segmenter.segment(image) for image in images]
+    lines = [(image, layout.lines) for image, layout in zip(images, layouts, strict=True)]
+    engines = {"engines": measure_engines(lines, settings.ENGINES["starter"], rounds=runs)}
+    if only_engines:
+        return engines
+    seconds = {"prepare_page": _median(prepare, runs) / len(files)}
+    seconds["read_gray_page"] = _median(lambda: [read_gray(pyramid) for pyramid in pyramids], runs) / len(files)
+    seconds["tile"] = _median(lambda: [dzi_tile(pyramids[0], 10, 0, 0) for _ in range(10)], runs) / 10
     seconds["segment_page"] = _median(lambda: [segmenter.segment(image) for image in images], runs) / len(images)
 
     def cut() -> list[np.ndarray[Any, Any]]:
@@ -86,7 +98,7 @@ def _measure(folder: Path, runs: int) -> dict[str, Any]:
         "runs": runs,
         "seconds": {name: round(value, 4) for name, value in (seconds | {"draw_sample": drawn}).items()},
         "lines_per_second": {name: round(value, 1) for name, value in rates.items()},
-    }
+    } | engines
 
 
 def _readings(
