@@ -6,6 +6,7 @@ them. Edits change the length of a word and the letters it holds by little: that
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ _CONFUSABLE = frozenset(
     for pair in (group, group[::-1])
 )
 _ONE_SPELLING = str.maketrans({"ſ": "s", "v": "u", "j": "i"})
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu)['’](?=\w\w)", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?<=\w\w)['’]s$")
 _MARKS = frozenset("⟦⟧⸢⸣[]")
 
 
@@ -128,15 +131,20 @@ def _signature(bare: str) -> int:
 
 
 def _around(word: str) -> tuple[str, str, str]:
-    """What stands before the first letter or digit, the word itself, what stands after the last; NFC."""
+    """What stands before a word, the word itself, what stands after it; NFC. Marks of punctuation are not of the word,
+    nor are an elided article or pronoun before it ("l'", "qu'") and an English possessive after it."""
     word = unicodedata.normalize("NFC", word)
     inside = [index for index, char in enumerate(word) if char.isalnum()]
     if not inside:
         return word, "", ""
-    end = inside[-1] + 1
+    start, end = inside[0], inside[-1] + 1
     while end < len(word) and unicodedata.combining(word[end]):
         end += 1
-    return word[: inside[0]], word[inside[0] : end], word[end:]
+    elided = _ELIDED.match(word, start, end)
+    start = elided.end() if elided else start
+    possessive = _POSSESSIVE.search(word, start, end)
+    end = possessive.start() if possessive else end
+    return word[:start], word[start:end], word[end:]
 
 
 def _one_spelling(core: str) -> str:
