@@ -40,6 +40,31 @@ def test_other_weights_are_another_engine(weights: Path) -> None:
     assert digest() != before
 
 
+def test_other_files_beside_the_weights_are_another_engine(weights: Path) -> None:
+    model = weights.with_name("lm.npz")
+    model.write_bytes(b"counts")
+    files = {"language_models": ["lm.npz"]}
+    before = digest(FILES=files)
+    assert before != digest()
+    model.write_bytes(b"other counts")
+    assert digest(FILES=files) != before
+    model.unlink()
+    with pytest.raises(WeightsError, match=r"lm\.npz is missing"):
+        digest(FILES=files)
+
+
+def test_an_engine_is_given_the_paths_of_its_files(weights: Path) -> None:
+    declared: EngineDeclaration = {
+        "CLASS": "types.SimpleNamespace",
+        "VERSION": "1",
+        "FILES": {"language_models": ["a.npz", "b.npz"]},
+    }
+    registry = Registry({"e": declared})
+    with pytest.raises(UnknownEngine, match="does not read lines"):
+        registry.recognizer("e")
+    assert registry._build("e").language_models == [weights.with_name("a.npz"), weights.with_name("b.npz")]  # type: ignore[attr-defined]
+
+
 def test_how_many_threads_an_engine_may_use_does_not_make_it_another(weights: Path) -> None:
     assert digest(RUNTIME={"threads": 1}) == digest(RUNTIME={"threads": 8}) == digest()
 

@@ -19,6 +19,7 @@ from transcription.htr.metrics import cer
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 
 SHIPPED = WEIGHTS / "starter.safetensors"
+LANGUAGE_MODELS = [WEIGHTS / name for name in ("lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz")]
 shipped = pytest.mark.skipif(not SHIPPED.exists(), reason="the starter's weights are not here")
 
 
@@ -33,8 +34,8 @@ def lines() -> list[Gray]:
     return [cut_line(page, geometry) for geometry in drawn_layout(len(TEXTS)).lines]
 
 
-def read(engine: Starter, crops: Sequence[Gray]) -> dict[int, ReadingRecord | ItemError]:
-    results = list(engine.recognize((LineImage(key, crop) for key, crop in enumerate(crops)), Hints()))
+def read(engine: Starter, crops: Sequence[Gray], hints: Hints | None = None) -> dict[int, ReadingRecord | ItemError]:
+    results = list(engine.recognize((LineImage(key, crop) for key, crop in enumerate(crops)), hints or Hints()))
     assert sorted(result.key for result in results) == list(range(len(crops))), "one result for each crop"
     return {result.key: result for result in results}
 
@@ -74,6 +75,27 @@ class TestContract:
         together = read(starter, crowd)
         alone = [text_of(read(starter, [crop])[0]) for crop in crowd]
         assert [text_of(together[key]) for key in range(len(crowd))] == alone
+
+    def test_the_search_reads_better_than_the_best_path(self, starter: Starter, lines: list[Gray]) -> None:
+        plain = read(Starter(SHIPPED, decoder="greedy"), lines)
+        for hints in (
+            Hints(),
+            Hints(language="en"),
+            Hints(language="en", vocabulary=frozenset(" ".join(TEXTS).split())),
+        ):
+            told = read(starter, lines, hints)
+            rates = [
+                cer(" ".join(TEXTS), " ".join(text_of(found[key]) for key in range(len(lines))))
+                for found in (plain, told)
+            ]
+            assert rates[1] <= rates[0], hints
+
+    def test_the_nbest_texts_travel_with_the_reading(self, starter: Starter, lines: list[Gray]) -> None:
+        for result in read(starter, lines).values():
+            assert isinstance(result, ReadingRecord)
+            assert 1 <= len(result.nbest) <= 5
+            assert result.nbest[0].text == result.text
+            assert sum(each.share for each in result.nbest) <= 1 + 1e-6
 
     def test_nothing_in_nothing_out(self, starter: Starter) -> None:
         assert read(starter, []) == {}

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.htr.language_model import LanguageModel
+from transcription.htr.language_model import STEPS, LanguageModel
 from transcription.htr.vocabulary import Vocabulary
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying by it loses nothing of a prefix's hash
+_SURPRISE = (np.arange(256) / STEPS).astype(np.float32)  # -ln P of each cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class _Beams:
         self.parent = np.broadcast_to(_dead(width) + np.uint64(width), shape).copy()
         self.state = np.full(shape, start, np.intp)
         self.node = np.full(shape, root, np.intp)
+        self.lent = np.zeros(shape, np.float32)
 
 
 def _dead(width: int) -> NDArray[np.uint64]:
@@ -131,6 +133,7 @@ class _Decoding:
         self._weights = model.weights(scoring.alpha, scoring.beta) if model else flat
         self._ends = model.weights(scoring.alpha, 0.0) if model else flat
         self._start = model.start if model else 0
+        self._alpha = scoring.alpha
         self._vocabulary = scoring.vocabulary
         # A random number for each character: prefixes are told apart by 64 bits.
         self._salt = np.random.default_rng(0).integers(1 << 62, 1 << 63, classes, dtype=np.uint64)
@@ -162,7 +165,7 @@ class _Decoding:
         candidates, chances = frames.candidates[step, :n], frames.chances[step, :n]
         # What grows: every prefix by every candidate; after itself a character needs a blank between.
         repeats = candidates[:, None, :] == last[:, :, None]  # (n, K, M)
-        gains = self._gains(beams, n, candidates)
+        gains, lent = self._gains(beams, n, candidates)
         grown = np.where(repeats, blank[:, :, None], total[:, :, None]) * chances[:, None, :] * gains
         # What stays: by a blank, by its last character again, and by a shorter prefix growing into it.
         stays_other = other * again
@@ -177,15 +180,19 @@ class _Decoding:
         chosen = np.argpartition(everything, everything.shape[1] - width, axis=1)[:, -width:]
         weight = np.take_along_axis(everything, chosen, axis=1)
         weight_of_best = np.maximum(weight.max(axis=1, keepdims=True), np.float32(1e-30))
-        return self._keep(beams, n, chosen, weight, weight_of_best, stays_blank, stays_other, gains, candidates)
+        return self._keep(beams, n, chosen, weight, weight_of_best, stays_blank, stays_other, gains, lent, candidates)
 
-    def _gains(self, beams: _Beams, n: int, candidates: NDArray[np.intp]) -> NDArray[np.float32]:
-        """What model, length and vocabulary multiply each growth by, (n, K, M)."""
-        places = beams.state[:n, :, None] * self._classes + candidates[:, None, :]
-        gains: NDArray[np.float32] = self._weights.take(self._costs.take(places))
-        if self._vocabulary is not None:
-            gains *= self._vocabulary.gains(beams.node[:n, :, None], candidates[:, None, :])
-        return gains
+    def _gains(
+        self, beams: _Beams, n: int, candidates: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What model, length and vocabulary multiply each growth by, and what the vocabulary lent it, (n, K, M)."""
+        costs = self._costs.take(beams.state[:n, :, None] * self._classes + candidates[:, None, :])
+        gains: NDArray[np.float32] = self._weights.take(costs)
+        if self._vocabulary is None:
+            return gains, gains
+        nodes, lent = beams.node[:n, :, None], beams.lent[:n, :, None]
+        added, lent = self._vocabulary.gains(nodes, lent, candidates[:, None, :], _SURPRISE.take(costs), self._alpha)
+        return gains * np.exp(added), lent
 
     def _keep(
         self,
@@ -197,6 +204,7 @@ class _Decoding:
         stays_blank: NDArray[np.float32],
         stays_other: NDArray[np.float32],
         gains: NDArray[np.float32],
+        lent: NDArray[np.float32],
         candidates: NDArray[np.intp],
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Make the chosen ones, stayed (places under K) or grown, the prefixes of the first ``n`` lines."""
@@ -224,6 +232,7 @@ class _Decoding:
         if self._vocabulary is not None:
             node = of(beams.node)
             beams.node[:n] = np.where(grew, self._vocabulary.following(node, char), node)
+            beams.lent[:n] = np.where(grew, lent.reshape(n, -1)[rows, growth], of(beams.lent))
         beams.last[:n] = np.where(grew, char, of(beams.last))
         return source, char
 
@@ -232,7 +241,7 @@ class _Decoding:
         final = beams.blank + beams.other
         final *= self._ends.take(self._costs.take(beams.state * self._classes))
         if self._vocabulary is not None:
-            final *= self._vocabulary.ends(beams.node)
+            final *= np.exp(self._vocabulary.ends(beams.node, beams.lent))
         at = np.argsort(-final, axis=1, kind="stable")
         shares = np.take_along_axis(final, at, axis=1).astype(np.float64)
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-30)

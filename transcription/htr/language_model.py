@@ -92,8 +92,8 @@ class LanguageModel:
 
 def pack(codes: NDArray[np.uint8], order: int) -> NDArray[np.uint64]:
     """The n-gram that ends at each place from the (order - 1)-th on: (N - order + 1,)."""
-    count = len(codes) - order + 1
-    keys = np.zeros(max(0, count), np.uint64)
+    count = max(0, len(codes) - order + 1)
+    keys = np.zeros(count, np.uint64)
     for place in range(order):
         keys = (keys << np.uint64(_BITS)) | codes[place : place + count].astype(np.uint64)
     return keys

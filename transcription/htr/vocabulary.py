@@ -1,9 +1,12 @@
 """A list of words that a beam search favors: names, places, terms. A bonus, never a limit.
 
-The words form a tree of characters. A prefix of a text stands at the root where a word may begin, at the node that the
-letters since then spell, or nowhere. It is lent part of the bonus on its way down and pays it back when it leaves the
-tree or its word ends too early; a word that ends where a listed word ends keeps the whole of it. So the weight depends
-on the text alone, and a text without listed words has none.
+The words form a tree of characters, and a prefix of a text stands at its root where a word may begin, at the node that
+the letters since then spell, or nowhere. Of a name it has never seen a language model is surprised at every letter;
+where the letters go on as a listed word, the surprise is capped at what the list itself would say, P(next letter |
+letters so far) over all listed words: so a short list helps much, a list of ten thousand words little, and a word that
+the model knows anyway gains next to nothing. What is so gained is only lent: it is paid back where the tree is left or
+the word ends too early, and kept where a listed word ends. The weight depends on the text alone, and a text without
+listed words has none.
 """
 
 from __future__ import annotations
@@ -20,15 +23,16 @@ from transcription.htr.text import plain_superscripts, strict
 _ROOT = 1  # node 0 is nowhere
 _PIECE = re.compile(r"[^\W_^]+(?:\^[^\W_^]+)*|\^")  # "M^r" is one word
 
+Floats = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Bonus:
-    """Natural logarithms: a listed word brings ``word`` + ``letter`` for each of its characters, of which the share
-    ``lent`` is given on the way, evenly by character."""
+    """``trust`` is the logarithm of the chance that the list is what explains a letter (the cap on surprise is lower
+    by so much); ``word`` is a logarithm that every listed word gains besides."""
 
-    word: float = 1.0
-    letter: float = 0.3
-    lent: float = 0.5
+    trust: float = -1.0
+    word: float = 0.5
 
 
 class Vocabulary:
@@ -43,24 +47,24 @@ class Vocabulary:
         spelled = {tuple(number[char] for char in piece if char in number) for piece in pieces}
         self._words = sorted(codes for codes in spelled if len(codes) > 1)
         self._classes = len(alphabet) + 1
+        self._bonus = bonus
         other_case = {number[char]: number[char.swapcase()] for char in alphabet if char.swapcase() in number}
         children: list[dict[int, int]] = [{}, {}]
-        loans, whole = [0.0, 0.0], [0.0, 0.0]
+        counts, listed = [1, max(1, len(self._words))], [False, False]
         for codes in self._words:
             node = _ROOT
-            value = bonus.word + bonus.letter * len(codes)
             for depth, code in enumerate(codes, 1):
                 following = children[node].get(code)
                 if following is None:
                     following = children[node][code] = len(children)
                     children.append({})
-                    loans.append(0.0)
-                    whole.append(0.0)
+                    counts.append(0)
+                    listed.append(False)
                     if depth == 1 and code in other_case:
                         children[_ROOT].setdefault(other_case[code], following)
                 node = following
-                loans[node] = max(loans[node], bonus.lent * value * depth / len(codes))
-            whole[node] = max(whole[node], value)
+                counts[node] += 1
+            listed[node] = True
         table = np.zeros((len(children), self._classes), np.int32)
         for node, ways in enumerate(children):
             table[node, list(ways)] = list(ways.values())
@@ -68,8 +72,8 @@ class Vocabulary:
         between = [0, *(place + 1 for place, char in enumerate(alphabet) if not _PIECE.fullmatch(char))]
         table[:, between] = _ROOT
         self._following = table.reshape(-1)
-        self._loan = np.exp(np.array(loans)).astype(np.float32)
-        self._settled = np.exp(np.array(whole) - np.array(loans)).astype(np.float32)
+        self._logs = np.log(np.array(counts, np.float32))  # of the number of words below a node
+        self._listed = np.array(listed)
 
     def __len__(self) -> int:
         return len(self._words)
@@ -78,14 +82,21 @@ class Vocabulary:
         """Where a character leads, for arrays of one shape."""
         return self._following.take(nodes * self._classes + chars)
 
-    def gains(self, nodes: NDArray[np.intp], chars: NDArray[np.intp]) -> NDArray[np.float32]:
-        """What a character multiplies the weight by."""
-        following = self._following.take(nodes * self._classes + chars)
-        settled = np.where(following == _ROOT, self._settled.take(nodes), np.float32(1) / self._loan.take(nodes))
-        gains: NDArray[np.float32] = settled * self._loan.take(following)
-        return gains
+    def gains(
+        self, nodes: NDArray[np.intp], lent: Floats, chars: NDArray[np.intp], surprise: Floats, alpha: float
+    ) -> tuple[Floats, Floats]:
+        """What characters add to the logarithm of a prefix's weight, and what is lent after them, (…) each.
 
-    def ends(self, nodes: NDArray[np.intp]) -> NDArray[np.float32]:
-        """What the line's end multiplies the weight by."""
-        gains: NDArray[np.float32] = self._settled.take(nodes)
-        return gains
+        ``lent`` is what the prefix owes, ``surprise`` the model's -ln P of the character, ``alpha`` the model's weight.
+        """
+        following = self._following.take(nodes * self._classes + chars)
+        inside = following > _ROOT
+        spared = surprise + np.float32(self._bonus.trust) + self._logs.take(following) - self._logs.take(nodes)
+        spared = np.where(inside, np.maximum(spared, 0) * np.float32(alpha), np.float32(0))
+        kept = (following == _ROOT) & self._listed.take(nodes)
+        gains = np.where(inside, spared, np.where(kept, np.float32(self._bonus.word), -lent))
+        return gains, np.where(inside, lent + spared, np.float32(0))
+
+    def ends(self, nodes: NDArray[np.intp], lent: Floats) -> Floats:
+        """What the line's end adds."""
+        return np.where(self._listed.take(nodes), np.float32(self._bonus.word), -lent)

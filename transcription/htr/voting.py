@@ -10,7 +10,8 @@
    of the same engine adds 1/3 of a vote, another engine a whole one; an engine never exceeds two.
 3. A word with more than half of the mass wins. Otherwise the words that resemble the strongest one are voted on
    character by character (grapheme clusters), so that only characters which some reading has at that place are used.
-4. Ties go to the higher character score, then to the pass first by name. The order of the readings never matters.
+4. What a reader weighed besides (its n-best list) has no vote and changes none: it is offered after the losing words.
+5. Ties go to the higher character score, then to the pass first by name. The order of the readings never matters.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from transcription.htr.arcs import Network, Ranges, word_network
 from transcription.htr.calibration import Calibration
 from transcription.htr.confidence import UNCALIBRATED, word_features
 from transcription.htr.ctc import Span, tidy
+from transcription.htr.hypotheses import Offer, offered, offers_by_column, offers_of
 from transcription.htr.records import Alternative, Consensus, ReadingRecord, WordVote
 from transcription.htr.text import clusters
 
@@ -69,6 +71,7 @@ class _Voter:
     spans: tuple[Span, ...]
     mean: float
     power: float
+    offers: tuple[Offer, ...]
 
 
 @dataclass(slots=True)
@@ -102,7 +105,8 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
     """Combine readings of one line by ROVER; ties go to the higher confidence.
 
     Each word carries every losing alternative with its share of the vote; "" stands for "no word here", and a word
-    that was voted away is kept as an alternative of its neighbor ("neighbor lost"). Empty readings vote for nothing
+    that was voted away is kept as an alternative of its neighbor ("neighbor lost"). Words of n-best lists come last,
+    with no support. Empty readings vote for nothing
     being there. Raises NoReadings if empty.  Fiscus, ASRU 1997.
     """
     if not readings:
@@ -115,15 +119,21 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
     network = word_network([text.split() for text in order])
     groups = [by_text[text] for text in order]
     everyone = _effective([(voter.engine, voter.weight) for voter in voters])
+    readers = [(row, order[row].split(), v.offers, v.power) for row, group in enumerate(groups) for v in group]
+    weighed = offers_by_column(network, readers)
     words: list[WordVote] = []
     lost: list[tuple[int, _Arc]] = []  # (number of words before it, what was voted away)
-    for column in network:
+    for place, column in enumerate(network):
         arcs = _arcs(column, groups)
         winner = _winner(arcs)
         if winner is None:
             lost += [(len(words), arc) for arc in arcs if arc.text]
             continue
-        words.append(_word(winner, arcs, agreement, everyone, calibration))
+        word = _word(winner, arcs, agreement, everyone, calibration)
+        if place in weighed:
+            known = [word.text, *(arc.text for arc in arcs)]
+            word = replace(word, alternatives=word.alternatives + offered(weighed[place], known))
+        words.append(word)
     return Consensus(
         text=" ".join(word.text for word in words),
         words=tuple(_with_lost(words, lost)),
@@ -148,8 +158,9 @@ def _voter(given: PassReading) -> _Voter:
     mean = _mean(ready.chars) if ready.text else EMPTY_SCORE
     weight = max(LEAST_WEIGHT, given.weight)
     power = weight * max(LEAST_WEIGHT, mean)
+    offers = tuple(offers_of(ready.text, record.nbest)) if len(record.nbest) > 1 else ()
     return _Voter(
-        given.pass_name, given.engine, weight, ready.text, tuple(words), ready.chars, ready.spans, mean, power
+        given.pass_name, given.engine, weight, ready.text, tuple(words), ready.chars, ready.spans, mean, power, offers
     )
 
 

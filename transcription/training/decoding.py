@@ -6,6 +6,7 @@ over sets, each weighted by the square root of its size. What is tuned, language
 1. alpha and beta, the weights of model and length;
 2. what a listed word is worth, with a list an archive could have made of pages transcribed before: the words of each
    set's *train* pages that are written with a capital and hardly ever without (no word is taken from tune pages);
+   half of the weight is given to reading with another set's list, which should do no harm;
 3. the weights of a character's score, fitted on which characters are right.
 
 A language with fewer than LEAST characters in its tune lines is tuned on all sets together, each with its own model.
@@ -42,7 +43,8 @@ from transcription.htr.text import normalised
 from transcription.htr.vocabulary import Bonus
 from transcription.training.datasets import load_lines, target_text
 
-LEAST = 4_000  # characters, below which a language's own lines say too little
+LEAST = 2_000  # characters, below which a language's own lines say too little
+MOST = 60  # lines of a set that weights are sought on, evenly picked by width
 MODELS = [f"lm-{name}.npz" for name in (*LANGUAGES, GENERIC)]
 _CAPITALIZED = re.compile(r"\b[^\W\d_a-zà-ÿ][\w^]{3,}")
 
@@ -86,6 +88,12 @@ def names_of(folders: Iterable[Path]) -> dict[str, frozenset[str]]:
     }
 
 
+def foreign_lists(lists: Lists) -> dict[str, frozenset[str]]:
+    """For each set the list of the next one, by name."""
+    names = sorted(lists)
+    return {name: lists[other] for name, other in zip(names, [*names[1:], *names[:1]], strict=True)}
+
+
 def texts_of(decoder: Decoder, outputs: Sequence[Output]) -> list[str]:
     texts: list[str] = []
     for start in range(0, len(outputs), DECODED_LINES):
@@ -115,7 +123,15 @@ def descend(
     start: Sequence[float], steps: Sequence[float], loss: Callable[[Sequence[float]], float], *, halvings: int = 2
 ) -> tuple[list[float], float]:
     """Coordinate descent: each value is moved by its step as long as that lowers ``loss``, then steps are halved."""
-    best, least = list(start), loss(start)
+    seen: dict[tuple[float, ...], float] = {}
+
+    def known(values: list[float]) -> float:
+        key = tuple(values)
+        if key not in seen:
+            seen[key] = loss(values)
+        return seen[key]
+
+    best, least = list(start), known(list(start))
     for halving in range(halvings + 1):
         moved = True
         while moved:
@@ -124,7 +140,7 @@ def descend(
                 for sign in (1, -1):
                     trial = list(best)
                     trial[place] = round(trial[place] + sign * step / 2**halving, 6)
-                    value = loss(trial)
+                    value = known(trial)
                     if value < least - 1e-9:
                         best, least, moved = trial, value, True
                         break
@@ -141,36 +157,39 @@ class Tuner:
         self._by_set: dict[str, list[Output]] = defaultdict(list)
         for output in outputs:
             self._by_set[output.set].append(output)
+        self._sought = {name: some[:: -(-len(some) // MOST)] for name, some in self._by_set.items()}
 
-    def loss(self, weights: DecodingWeights, *, listed: bool = False) -> float:
+    def loss(self, weights: DecodingWeights, lists: Lists | None = None) -> float:
         found: dict[str, tuple[float, int]] = {}
-        for name, outputs in self._by_set.items():
-            words = self._lists.get(name, frozenset()) if listed else frozenset()
+        for name, outputs in self._sought.items():
+            words = lists.get(name, frozenset()) if lists else frozenset()
             decoder = self._decoders.tuned(self._models[name], weights, words)
             found |= rates(outputs, texts_of(decoder, outputs))
         return mean_rate(found)
 
     def tune(self, weights: DecodingWeights) -> tuple[DecodingWeights, dict[str, float]]:
-        """Better weights than ``weights``, and the error rates on the way there."""
+        """Better weights than ``weights``, and the error rates on the way there, of the lines they were sought on."""
+        sought = [output for some in self._sought.values() for output in some]
+        bare = mean_rate(rates(sought, [greedy(each.log_probs, self._decoders.alphabet).text for each in sought]))
         (alpha, beta), plain = descend(
             [weights.alpha, weights.beta], [0.2, 0.5], lambda v: self.loss(replace(weights, alpha=v[0], beta=v[1]))
         )
         weights = replace(weights, alpha=alpha, beta=beta)
 
         def with_bonus(values: Sequence[float]) -> DecodingWeights:
-            word, letter, lent = (max(0.0, value) for value in values)
-            return replace(weights, bonus=Bonus(word, letter, min(1.0, lent)))
+            return replace(weights, bonus=Bonus(*values))
 
         bonus = weights.bonus
-        values, listed = descend(
-            [bonus.word, bonus.letter, bonus.lent],
-            [0.6, 0.2, 0.25],
-            lambda v: self.loss(with_bonus(v), listed=True),
-            halvings=1,
-        )
+        foreign = foreign_lists(self._lists)
+
+        def with_lists(values: Sequence[float]) -> float:
+            return (self.loss(with_bonus(values), self._lists) + self.loss(with_bonus(values), foreign)) / 2
+
+        values, _ = descend([bonus.trust, bonus.word], [0.8, 0.4], with_lists, halvings=1)
         weights = with_bonus(values)
+        listed, astray = self.loss(weights, self._lists), self.loss(weights, foreign)
         weights = replace(weights, score=self._score(weights))
-        return weights, {"with_model": plain, "with_vocabulary": listed}
+        return weights, {"greedy": bare, "model": plain, "vocabulary": listed, "foreign_vocabulary": astray}
 
     def _score(self, weights: DecodingWeights) -> CharacterScore:
         """Fitted so that a character's score is the share of such characters that are right."""
@@ -210,12 +229,11 @@ def tune(decoders: Decoders, outputs: Sequence[Output], lists: Lists) -> dict[st
         models = {each: own[each] if name != GENERIC else GENERIC for each in own}
         began = time.monotonic()
         weights, figures = Tuner(decoders, used, models, lists).tune(DecodingWeights())
-        texts = [greedy(output.log_probs, decoders.alphabet).text for output in used]
         tuned[name] = weights.to_json() | {
             "tuned_on": {
                 "lines": len(used),
                 "sets": sorted({output.set for output in used}),
-                "cer": {"greedy": mean_rate(rates(used, texts)), **figures},
+                "cer": {way: round(rate, 4) for way, rate in figures.items()},
             }
         }
         print(json.dumps({name: tuned[name], "seconds": round(time.monotonic() - began)}), flush=True)
@@ -224,9 +242,9 @@ def tune(decoders: Decoders, outputs: Sequence[Output], lists: Lists) -> dict[st
 
 def measure(decoders: Decoders, outputs: Sequence[Output], lists: Lists, weights: Mapping[str, Any]) -> dict[str, Any]:
     """Error rates of each set and milliseconds a line: greedy, with the model of the set's language, with the words of
-    its train pages, and with those of all other sets, which should do no harm."""
-    every = {name: frozenset().union(*(words for other, words in lists.items() if other != name)) for name in lists}
-    ways: dict[str, Lists | None] = {"greedy": None, "model": {}, "vocabulary": lists, "foreign_vocabulary": every}
+    its train pages, and with those of another set's, which should do no harm."""
+    foreign = foreign_lists(lists)
+    ways: dict[str, Lists | None] = {"greedy": None, "model": {}, "vocabulary": lists, "foreign_vocabulary": foreign}
     by_set: dict[str, list[Output]] = defaultdict(list)
     for output in outputs:
         by_set[output.set].append(output)
