@@ -7,7 +7,7 @@ from typing import Any
 
 from review.marks import UNSURE_BELOW, mark_words
 from review.models import WordDecision
-from transcription.models import LayoutLine, Line, Page, PageState, TranscriptRevision, Vote
+from transcription.models import LayoutLine, Line, Page, PageState, Source, TranscriptRevision, Vote
 
 
 def page_data(page: Page) -> dict[str, Any]:
@@ -42,12 +42,16 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
     current = line.current
     text = current.text if current is not None else ""
     voted = vote.words if vote is not None else []
+    words = mark_words(text, voted, settled)
+    if current is not None and current.source == Source.IMPORT:
+        for word in words:
+            word["confidence"] = None  # somebody wrote it elsewhere: how sure the machine was says nothing about it
     return {
         "id": line.pk,
         "text": text,
         "revision": current.number if current is not None else 0,
         "by": revision_author(current),
-        "words": mark_words(text, voted, settled),
+        "words": words,
     }
 
 

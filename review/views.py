@@ -25,6 +25,7 @@ from review.models import Approval, Claim
 from review.queue import QueueFilter, next_page, own_claims, queue_slice, waiting
 from review.wording import texts
 from transcription.models import Collection, Line, Page, PageState, Role
+from transcription.views.brought import brought_for
 from transcription.views.page import viewer_config
 
 SKIPPED = "review_skipped"
@@ -106,6 +107,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "data": data,
         "language": language if LANGUAGE_TAG.fullmatch(language) else "",
         "modes": Approval.Mode,
+        "brought": brought_for(page),
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }

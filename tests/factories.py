@@ -14,6 +14,7 @@ from transcription.models import (
     Collection,
     Document,
     Failure,
+    ImportedTranscript,
     Layout,
     LayoutLine,
     Line,
@@ -96,6 +97,22 @@ def create_term(*, collection: Collection, text: str = "Whitcombe", kind: TermKi
     """A term of the collection's vocabulary, which has it from its next revision on."""
     merge_terms(collection=collection, entries=[WordEntry(text, kind)])
     return Term.objects.present().get(collection=collection, text=text)
+
+
+def create_imported_transcript(
+    *, page: Page, text: str = "the old rector", name: str = "scan.txt", importer: User | None = None
+) -> ImportedTranscript:
+    """A transcript that was brought for ``page`` and is not placed yet."""
+    return ImportedTranscript.objects.create(
+        original=page.original,
+        frame=page.frame,
+        number=ImportedTranscript.objects.of_page(page.original_id, page.frame).count() + 1,
+        name=name,
+        data=text.encode(),
+        sha256=_digest(text),
+        lines=len(text.splitlines()),
+        importer=importer,
+    )
 
 
 def create_upload(*, collection: Collection, uploader: User | None = None) -> Upload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from transcription.views import collection, collections, exports, health, page, settings, upload, vocabulary
+from transcription.views import collection, collections, exports, health, page, settings, transcripts, upload, vocabulary
 
 app_name = "transcription"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -31,6 +31,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<int:pk>/vocabulary/clear/", vocabulary.vocabulary_clear, name="vocabulary_clear"),
     path("collections/<int:pk>/vocabulary/rerun/", vocabulary.vocabulary_rerun, name="vocabulary_rerun"),
     path("collections/<int:pk>/vocabulary/download/", vocabulary.vocabulary_download, name="vocabulary_download"),
+    path("collections/<int:pk>/transcripts/", transcripts.transcripts, name="transcripts"),
+    path("collections/<int:pk>/transcripts/upload/", transcripts.transcripts_upload, name="transcripts_upload"),
+    path("transcripts/<int:pk>/download/", transcripts.transcript_download, name="transcript_download"),
     path("collections/<int:pk>/upload/", upload.upload_new, name="upload_new"),
     path("collections/<int:pk>/uploads/", upload.upload_start, name="upload_start"),
     path("uploads/<uuid:pk>/", upload.upload_page, name="upload"),

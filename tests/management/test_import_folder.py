@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from tests.factories import create_user
 from tests.steps.journey import draw_page, work_until_nothing_is_due
-from transcription.models import Collection, Original, Role, Work
+from transcription.models import Collection, ImportedTranscript, Original, Role, Work
 from transcription.steps import control
 from transcription.steps.invariants import violations
 
@@ -48,6 +48,28 @@ def test_each_folder_becomes_a_document_and_what_was_refused_is_said(box: Path) 
     collection = Collection.objects.get(title="Box 7")
     assert sorted(collection.documents.values_list("title", flat=True)) == ["letters"]
     assert Work.objects.count() == 2
+
+
+def test_transcripts_of_the_same_name_come_along_when_asked_for(box: Path) -> None:
+    (box / "letters" / "b.txt").write_text("second")
+    (box / "a.txt").write_text("not of this folder")
+    draw_page(("third",)).save(box / "c.png")
+    report = run_import(box, "--collection", "Box 7", "--transcripts")
+    assert report["transcripts"] == 1
+    refused = {Path(each["file"]).name: each["code"] for each in report["rejected"]}
+    assert refused == {
+        "broken.jpg": "not-an-image",
+        "a.xml": "not-page-xml",
+        "notes.txt": "no-such-page",
+        "a.txt": "no-such-page",
+    }
+    work_until_nothing_is_due()
+    stored = ImportedTranscript.objects.get()
+    assert (stored.name, stored.original.name, bytes(stored.data)) == ("b.txt", "b.jpg", b"second")
+    assert stored.alignments.count() == 1
+    assert violations() == []
+    again = run_import(box, "--collection", "Box 7", "--transcripts")
+    assert (again["transcripts"], again["transcripts_known"]) == (0, 1)
 
 
 def test_imported_again_a_folder_adds_nothing(box: Path) -> None:

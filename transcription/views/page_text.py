@@ -49,6 +49,11 @@ class LineText:
         return self.revision is not None and self.revision.source == Source.PERSON
 
     @property
+    def brought(self) -> bool:
+        """Whether the text was placed from a transcript that somebody brought."""
+        return self.revision is not None and self.revision.source == Source.IMPORT
+
+    @property
     def doubtful(self) -> int:
         """How many words are marked."""
         return sum(bool(word.mark) for word in self.words)

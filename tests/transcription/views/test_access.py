@@ -14,6 +14,7 @@ from django.urls import URLPattern, reverse
 
 from tests.factories import (
     create_failure,
+    create_imported_transcript,
     create_layout,
     create_membership,
     create_page,
@@ -41,6 +42,8 @@ OF_COLLECTION = {
     "vocabulary_rerun": ("post", Role.ADMIN, 302),
     "vocabulary_download": ("get", Role.STAFF, 200),
     "term_add": ("post", Role.STAFF, 422),
+    "transcripts": ("get", Role.STAFF, 200),
+    "transcripts_upload": ("post", Role.STAFF, 422),
     "upload_new": ("get", Role.STAFF, 200),
     "upload_start": ("post", Role.STAFF, 201),
     "exports": ("get", Role.STAFF, 200),
@@ -50,6 +53,7 @@ OF_OTHERS = {
     "failure_retry": ("post", Role.STAFF, 302),
     "member_remove": ("post", Role.ADMIN, 302),
     "term_remove": ("post", Role.STAFF, 302),
+    "transcript_download": ("get", Role.STAFF, 200),
     "collection_control": ("post", Role.ADMIN, 302),
     "upload": ("get", Role.STAFF, 200),
     "upload_file": ("post", Role.STAFF, 422),
@@ -91,6 +95,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "failure_retry": lambda: [create_failure(collection=collection, page=page).pk],
         "member_remove": lambda: [collection.pk, create_membership(collection=collection, role=Role.STAFF).pk],
         "term_remove": lambda: [collection.pk, create_term(collection=collection).pk],
+        "transcript_download": lambda: [create_imported_transcript(page=page).pk],
         "collection_control": lambda: [collection.pk, "pause"],
         "upload": lambda: [create_upload(collection=collection).pk],
         "upload_file": lambda: [create_upload(collection=collection).pk],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from transcription.errors import BadInput
 from transcription.models import Collection, Upload
 from transcription.steps.create import create_collection
+from transcription.steps.import_transcripts import LARGEST_FILE, SUFFIXES, import_transcripts
 from transcription.steps.progress import collection_progress
 from transcription.steps.store import receive_file
 
@@ -26,10 +28,15 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path)
         parser.add_argument("--collection", required=True, help="title; made when there is none")
         parser.add_argument("--owner", help="user name of the new collection's admin (default: the first superuser)")
+        parser.add_argument(
+            "--transcripts", action="store_true", help="take .txt, PAGE and ALTO files of the same name along"
+        )
         parser.add_argument("--wait", action="store_true", help="until every page is read; workers must be running")
         parser.add_argument("--seconds", type=float, default=86_400, help="longest wait")
 
-    def handle(self, *, path: Path, collection: str, owner: str | None, wait: bool, seconds: float, **_: Any) -> None:
+    def handle(
+        self, *, path: Path, collection: str, owner: str | None, wait: bool, seconds: float, **more: Any
+    ) -> None:
         if not path.is_dir():
             raise CommandError(f"{path} is not a folder.")
         target = self._collection(collection, owner)
@@ -37,6 +44,8 @@ class Command(BaseCommand):
         report: dict[str, Any] = {"collection": target.pk, "stored": 0, "duplicates": [], "rejected": []}
         for file in sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_beside(entry)):
             self._receive(file, path, target, upload, report)
+        if more["transcripts"]:
+            self._take_transcripts(path, target, owner, report)
         if wait:
             self._wait(target, seconds)
             progress = collection_progress(target)
@@ -54,8 +63,7 @@ class Command(BaseCommand):
         return create_collection(title=title, owner=user)
 
     def _receive(self, file: Path, root: Path, target: Collection, upload: Upload, report: dict[str, Any]) -> None:
-        folder = file.parent.relative_to(root)
-        title = str(folder) if folder.parts else root.name
+        title = _document_title(file, root)
         try:
             with file.open("rb") as stream:
                 received = receive_file(
@@ -68,6 +76,23 @@ class Command(BaseCommand):
             report["duplicates"].append({"file": str(file), "same_as": str(received.duplicate_of)})
         else:
             report["stored"] += 1
+
+    def _take_transcripts(self, root: Path, target: Collection, owner: str | None, report: dict[str, Any]) -> None:
+        """Each folder's transcripts belong to its own scans."""
+        report |= {"transcripts": 0, "transcripts_known": 0}
+        importer = User.objects.filter(username=owner).first() if owner else None
+        folders = defaultdict(list)
+        for file in sorted(entry for entry in root.rglob("*") if entry.is_file() and _is_transcript(entry)):
+            folders[_document_title(file, root)].append(file)
+        for title, files in folders.items():
+            document = target.documents.filter(title=title[:250]).first()
+            named = ((file.name, _beginning(file)) for file in files)
+            taken = import_transcripts(collection=target, files=named, importer=importer, document=document)
+            report["transcripts"] += taken.new
+            report["transcripts_known"] += len(taken.imported) - taken.new
+            report["rejected"] += [
+                {"file": each.name, "code": each.code, "message": each.message} for each in taken.refused
+            ]
 
     def _wait(self, target: Collection, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -84,6 +109,21 @@ class Command(BaseCommand):
                 self.stderr.write(f"{progress.finished} of {progress.pages} pages, {progress.failures} failed")
             time.sleep(1.0)
         raise CommandError(f"Not done after {seconds:.0f} s; the work goes on in the workers.")
+
+
+def _document_title(file: Path, root: Path) -> str:
+    folder = file.parent.relative_to(root)
+    return str(folder) if folder.parts else root.name
+
+
+def _beginning(file: Path) -> bytes:
+    """At most one byte more than a transcript may have."""
+    with file.open("rb") as stream:
+        return stream.read(LARGEST_FILE + 1)
+
+
+def _is_transcript(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
 def _is_beside(file: Path) -> bool:

@@ -1,0 +1,54 @@
+"""The transcript that was brought for a page, as screens show it: what was placed and what was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transcription.models import Alignment, ImportedTranscript, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Words for which no line was found; ``number`` (1-based) and ``line_id`` of the line they may belong to."""
+
+    text: str
+    number: int | None
+    line_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The transcript in use for a page. ``alignment`` is None until it was placed on what the present run read."""
+
+    transcript: ImportedTranscript
+    page: Page | None
+    alignment: Alignment | None
+
+    @property
+    def placed(self) -> int:
+        """Lines that were given text."""
+        return sum(entry["accepted"] for entry in self.alignment.placed) if self.alignment else 0
+
+    @property
+    def unplaced(self) -> list[Unplaced]:
+        if self.alignment is None or self.page is None or self.page.layout is None:
+            return []
+        places = self.page.layout.places.values_list("line", "position") if self.alignment.unplaced else []
+        numbers = {line: number for number, (line, _position) in enumerate(sorted(places, key=lambda p: p[1]), 1)}
+        return [
+            Unplaced(entry["text"], numbers.get(entry["line"]), entry["line"] if entry["line"] in numbers else None)
+            for entry in self.alignment.unplaced
+        ]
+
+    @property
+    def missing(self) -> int:
+        """How many pieces of it found no place."""
+        return len(self.alignment.unplaced) if self.alignment else 0
+
+
+def brought_for(page: Page) -> Brought | None:
+    """The transcript that was brought for ``page``, or None."""
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).defer("data").first()
+    if transcript is None:
+        return None
+    return Brought(transcript, page, transcript.alignments.filter(run=page.run_id).first())
