@@ -142,7 +142,7 @@ class Batches(IterableDataset[Batch]):
             image = hide(ink(weather(warp(pixels, INPUT_HEIGHT, MAX_WIDTH, rng), rng)), rng)
             codes = self._encode(text)
             repeats = sum(a == b for a, b in pairwise(codes))
-            if codes and len(codes) + repeats <= image.shape[1] // STRIDE - 1:
+            if (codes or not text) and len(codes) + repeats <= image.shape[1] // STRIDE - 1:
                 pool.append((image, codes))
         pool.sort(key=lambda item: item[0].shape[1])
         groups: list[list[tuple[np.ndarray[Any, Any], list[int]]]] = [[]]

@@ -74,7 +74,10 @@ class SyntheticLines:
         self._raised = "^" in alphabet
 
     def draw(self, rng: np.random.Generator) -> tuple[Gray, str]:
-        """One random line on random paper."""
+        """One random line on random paper; one in fifty is empty paper, so that nothing is read where nothing is."""
+        if rng.random() < 0.02:
+            empty = np.zeros((HEIGHT, int(rng.integers(40, 900))), np.float32)
+            return _on_paper(empty, rng), ""
         hand = self._hands[rng.integers(len(self._hands))]
         words = self._words(hand, rng)
         strokes, text = self._write(words, hand, rng)
