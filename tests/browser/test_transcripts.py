@@ -47,7 +47,7 @@ def test_a_transcript_is_brought_placed_and_its_rest_shown(
     report = tab.locator(".list-report")
     expect(report).to_contain_text("1 transcript added")
     expect(report).to_contain_text("No scan is called “q”")
-    expect(tab.locator("tbody")).to_contain_text("waits until its page is read")
+    expect(tab.locator("tbody")).to_contain_text("is being placed")
     assert violations(tab) == []
     work_until_nothing_is_due()
     tab.reload()

@@ -37,5 +37,5 @@ class ForcedScorer(Protocol):
     alphabet: str
 
     def log_probabilities(self, crops: Iterable[LineImage]) -> Iterator[LineProbabilities | ItemError]:
-        """One result per crop, in their order, each bearing its crop's key; a crop that cannot be read fails alone."""
+        """One result per crop, in any order, each bearing its crop's key; a crop that cannot be read fails alone."""
         ...

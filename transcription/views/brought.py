@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transcription.models import Alignment, ImportedTranscript, Page
+from transcription.models.page import FINISHED_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,12 @@ class Brought:
     transcript: ImportedTranscript
     page: Page | None
     alignment: Alignment | None
+    failed: bool = False  # its placing was given up; the page says why
+
+    @property
+    def being_placed(self) -> bool:
+        """Whether its page is read, so that only the placing is due."""
+        return self.alignment is None and self.page is not None and self.page.state in FINISHED_STATES
 
     @property
     def placed(self) -> int:

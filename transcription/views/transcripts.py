@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from transcription.models import Alignment, Collection, Document, ImportedTranscript, Page
+from transcription.models import Alignment, Collection, Document, Failure, ImportedTranscript, Page, Step
 from transcription.models.imported import ImportedTranscriptQuerySet
 from transcription.steps.import_transcripts import LARGEST_FILE, ImportReport, import_transcripts
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
@@ -123,7 +123,7 @@ def _in_use(collection: Collection) -> ImportedTranscriptQuerySet:
 
 
 def _rows(transcripts: Iterable[ImportedTranscript]) -> list[Brought]:
-    """With their pages and alignments; three queries whatever their number."""
+    """With their pages and alignments; four queries whatever their number."""
     shown = list(transcripts)
     originals = [each.original_id for each in shown]
     pages = {
@@ -131,9 +131,13 @@ def _rows(transcripts: Iterable[ImportedTranscript]) -> list[Brought]:
         for page in Page.objects.filter(original__in=originals).select_related("document")
     }
     alignments = {(each.transcript_id, each.run_id): each for each in Alignment.objects.filter(transcript__in=shown)}
+    given_up = set(
+        Failure.objects.open().filter(page__in=pages.values(), step=Step.ALIGN).values_list("page", flat=True)
+    )
     rows = []
     for transcript in shown:
         page = pages.get((transcript.original_id, transcript.frame))
         run = page.run_id if page is not None else None
-        rows.append(Brought(transcript, page, alignments.get((transcript.pk, run)) if run is not None else None))
+        alignment = alignments.get((transcript.pk, run)) if run is not None else None
+        rows.append(Brought(transcript, page, alignment, failed=page is not None and page.pk in given_up))
     return rows

@@ -41,10 +41,15 @@ def page(collection: Collection) -> Page:
 
 
 def bring(
-    client: Client, collection: Collection, *, follow: bool = True, fields: dict[str, str] | None = None, **files: bytes
+    client: Client,
+    collection: Collection,
+    files: dict[str, bytes],
+    *,
+    follow: bool = True,
+    fields: dict[str, str] | None = None,
 ) -> str:
-    """Send files (their names with __ for the dot); returns the screen it leads to."""
-    sent = [SimpleUploadedFile(name.replace("__", "."), data) for name, data in files.items()]
+    """Send files by name; returns the screen it leads to."""
+    sent = [SimpleUploadedFile(name, data) for name, data in files.items()]
     url = reverse("transcription:transcripts_upload", args=[collection.pk])
     return client.post(url, {"files": sent} | (fields or {}), follow=follow).content.decode()
 
@@ -65,7 +70,7 @@ def place(page: Page, *, unplaced: list[dict[str, object]]) -> Alignment:
 
 
 def test_files_are_taken_and_those_that_fit_nothing_are_said_once(staff: Client, page: Page) -> None:
-    said = bring(staff, page.collection, **{"scan-1__txt": b"Dear Sir", "scan-9__txt": b"x", "notes__pdf": b"%PDF"})
+    said = bring(staff, page.collection, {"scan-1.txt": b"Dear Sir", "scan-9.txt": b"x", "notes.pdf": b"%PDF"})
     for text in (
         "1 transcript added",
         "2 files left out",
@@ -76,21 +81,21 @@ def test_files_are_taken_and_those_that_fit_nothing_are_said_once(staff: Client,
     stored = ImportedTranscript.objects.get()
     assert stored.importer_id == int(staff.session["_auth_user_id"])
     assert "1 transcript added" not in screen(staff, page.collection)
-    assert "1 here already" in bring(staff, page.collection, **{"scan-1__txt": b"Dear Sir"})
+    assert "1 here already" in bring(staff, page.collection, {"scan-1.txt": b"Dear Sir"})
 
 
 def test_what_is_sent_in_several_requests_makes_one_report(staff: Client, page: Page) -> None:
-    bring(staff, page.collection, follow=False, a__txt=b"x")
-    said = bring(staff, page.collection, fields={"going-on": "yes"}, b__txt=b"x")
+    bring(staff, page.collection, {"a.txt": b"x"}, follow=False)
+    said = bring(staff, page.collection, {"b.txt": b"x"}, fields={"going-on": "yes"})
     assert "2 files left out" in said
-    assert "1 file left out" in bring(staff, page.collection, a__txt=b"x")
+    assert "1 file left out" in bring(staff, page.collection, {"a.txt": b"x"})
 
 
 def test_an_ambiguous_name_is_taken_for_the_document_that_was_chosen(staff: Client, page: Page) -> None:
     other = create_document(collection=page.collection, title="Box 2")
     twin = create_page(document=other, original=create_original(document=other, name="scan-1.png"))
-    assert "fits 2 scans of that name" in bring(staff, page.collection, **{"scan-1__txt": b"x"})
-    bring(staff, page.collection, fields={"document": str(other.pk)}, **{"scan-1__txt": b"x"})
+    assert "fits 2 scans of that name" in bring(staff, page.collection, {"scan-1.txt": b"x"})
+    bring(staff, page.collection, {"scan-1.txt": b"x"}, fields={"document": str(other.pk)})
     assert ImportedTranscript.objects.get().original == twin.original
 
 
@@ -103,7 +108,7 @@ def test_a_document_of_another_collection_does_not_exist(staff: Client, page: Pa
 def test_the_list_tells_what_became_of_each(staff: Client, page: Page) -> None:
     assert "Nothing was brought yet" in screen(staff, page.collection)
     create_imported_transcript(page=page)
-    assert "waits until its page is read" in screen(staff, page.collection)
+    assert "is being placed" in screen(staff, page.collection)
     place(page, unplaced=[{"text": "Witness my hand", "line": None}])
     said = screen(staff, page.collection)
     assert "1 line placed" in said
