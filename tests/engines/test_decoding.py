@@ -78,7 +78,7 @@ def test_a_saved_model_says_what_the_saved_one_said(files: list[Path]) -> None:
 
 
 def test_weights_survive_being_written() -> None:
-    weights = DecodingWeights(0.4, 1.1, Bonus(-2.0, 0.3), CharacterScore(0.1, 0.2, 0.3, -0.4, -0.5))
+    weights = DecodingWeights(0.4, 1.1, Bonus(-2.0, 0.3), CharacterScore(0.1, 0.2, 0.3, 0.1, -0.4, -0.5, -0.6))
     assert DecodingWeights.from_json(json.loads(json.dumps(weights.to_json()))) == weights
 
 

@@ -49,7 +49,7 @@ def test_a_clear_line_is_read_as_its_best_path(labels: list[int]) -> None:
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 50)), min_size=1, max_size=5))
 @settings(deadline=None, max_examples=50)
 def test_any_output_makes_valid_readings(model: LanguageModel, lines: list[tuple[int, int]]) -> None:
-    decoder = Decoder(ALPHABET, Scoring(model, 0.6, 1.0), Search(16, 5), CharacterScore(0.5, 0.4, 0.2, -0.2, -0.2))
+    decoder = Decoder(ALPHABET, Scoring(model, 0.6, 1.0), Search(16, 5), CharacterScore(0.5, 0.4, 0.2, 0.1, -0.2, -0.2, -0.1))
     readings = decoder.decode([noise(seed, frames) for seed, frames in lines])
     assert len(readings) == len(lines)
     for reading in readings:
@@ -89,13 +89,13 @@ def test_a_character_that_others_disagree_on_has_the_lower_score(model: Language
 
 
 def test_what_is_known_of_characters_is_what_their_scores_are_made_of(model: LanguageModel) -> None:
-    score = CharacterScore(0.3, 0.5, 0.2, -0.2, -0.1)
+    score = CharacterScore(0.3, 0.5, 0.2, 0.1, -0.2, -0.1, -0.1)
     decoder = Decoder(ALPHABET, Scoring(model, 0.6, 1.0), score=score)
     output = path([2, 0, 3, 0, 5, 5], 0.8)
     [(text, features)] = decoder.characters([output])
     [reading] = decoder.decode([output])
     assert text == reading.decoded.text == "abé"
-    assert features.shape == (3, 4)
+    assert features.shape == (3, 6)
     assert reading.decoded.chars == pytest.approx(score(features))
 
 

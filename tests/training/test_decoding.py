@@ -22,6 +22,7 @@ from transcription.training.decoding import (
     tune,
 )
 from transcription.training.grams import count, prune, smooth
+from transcription.training.language_model import Source
 
 ALPHABET = " abcdehklmnorstu"
 TEXTS = ["the other monk", "the hut", "some other man", "the rest"]
@@ -66,10 +67,14 @@ def test_sets_weigh_by_the_square_root_of_their_size() -> None:
 
 def test_weights_are_tuned_for_every_language_and_lower_the_error_rate(decoders: Decoders) -> None:
     lines = [output(text, 10 * seed + k) for seed in range(8) for k, text in enumerate(TEXTS)]
-    tuned = tune(decoders, lines, {"en_a": frozenset(["Monk"])})
+    counted = [Source("en-book", "en", tuple(TEXTS[:2] * 5)), Source("en_a", "en", tuple(TEXTS * 5))]
+    tuned = tune(decoders, lines, {"en_a": frozenset(["Monk"])}, counted)
     assert list(tuned) == [*LANGUAGES, GENERIC]
     figures = tuned["en"]["tuned_on"]["cer"]
     assert figures["model"] < figures["greedy"]
+    assert figures["model"] <= figures["strange_model"], "a model that has counted the set knows it better"
+    with pytest.raises(KeyError):
+        decoders.drop("en without en_a")
     assert tuned["fr"]["tuned_on"]["sets"] == ["en_a"], "a language without lines is tuned on all"
     again = {name: DecodingWeights.from_json(json.loads(json.dumps(tuned[name]))) for name in tuned}
     score = again["en"].score

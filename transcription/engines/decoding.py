@@ -76,6 +76,14 @@ class Decoders:
         scoring = Scoring(self._model(name), weights.alpha, weights.beta, vocabulary)
         return Decoder(self.alphabet, scoring, self._options, weights.score)
 
+    def add(self, name: str, model: LanguageModel) -> None:
+        """Have ``model`` at hand for ``tuned`` under a name of its own."""
+        self._models[name] = model
+
+    def drop(self, name: str) -> None:
+        """Forget a model that was added."""
+        del self._models[name]
+
     def _compile(self, words: frozenset[str], bonus: Bonus) -> Vocabulary:
         return Vocabulary(words, self.alphabet, bonus)
 

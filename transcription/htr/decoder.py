@@ -17,6 +17,7 @@ from transcription.htr.language_model import STEPS
 from transcription.htr.records import Hypothesis
 
 NBEST = 5
+FLAT = 0.3
 _SURE = 6.9  # logit(0.999): beyond it, posteriors say nothing more
 
 
@@ -26,18 +27,22 @@ class CharacterScore:
     like words, so that posteriors alone tell less of it: its own surprise and the rivals' shares tell more.
 
     ``height`` weighs the logit of the highest posterior on the character's frames, ``agreement`` that of the share of
-    the kept prefixes that have it at its place, ``cost`` the model's -ln P of it and ``next_cost`` of what follows it.
+    the kept prefixes that have it at its place, ``consent`` the same of shares raised to FLAT, so that it counts how
+    many agree more than how much they weigh; ``cost`` the model's -ln P of it, ``next_cost`` of what follows it and
+    ``cost_nearby`` the largest within two characters.
     """
 
     bias: float = 0.0
     height: float = 1.0
     agreement: float = 0.0
+    consent: float = 0.0
     cost: float = 0.0
     next_cost: float = 0.0
+    cost_nearby: float = 0.0
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(L,) from the features (L, 4) of ``character_features``."""
-        weights = np.array([self.height, self.agreement, self.cost, self.next_cost])
+        """(L,) from what is known of L characters, (L, 6), as ``Decoder.characters`` gives it."""
+        weights = np.array([self.height, self.agreement, self.consent, self.cost, self.next_cost, self.cost_nearby])
         scores: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(features @ weights + self.bias)))
         return scores
 
@@ -74,9 +79,9 @@ class Decoder:
         return readings
 
     def characters(self, lines: Sequence[NDArray[np.float32]]) -> list[tuple[str, NDArray[np.float64]]]:
-        """The text of each line before its spaces are tidied, and what is known of its characters, (L, 4): what
+        """The text of each line before its spaces are tidied, and what is known of its characters, (L, 6): what
         `CharacterScore` is fitted on."""
-        found = [("", np.zeros((0, 4)))] * len(lines)
+        found = [("", np.zeros((0, 6)))] * len(lines)
         for index, raw in self._searched(lines):
             found[index] = (raw.texts[0], raw.features)
         return found
@@ -105,18 +110,23 @@ class _Raw:
     found: Found
     where: Places
     texts: list[str]
-    features: NDArray[np.float64]  # (L, 4)
+    features: NDArray[np.float64]  # (L, 6)
 
 
 def _features(found: Found, where: Places, texts: Sequence[str], costs: NDArray[np.uint8]) -> NDArray[np.float64]:
-    agreement = _agreement(texts, found.shares)
-    in_nats = costs / STEPS
-    return np.column_stack([_logit(np.exp(where.heights)), _logit(agreement), in_nats[:-1], in_nats[1:]])
+    """The columns of `CharacterScore`, in its order, (L, 6)."""
+    shares = np.array(found.shares)
+    flat = shares**FLAT
+    agreed = _agreement(texts, np.column_stack([shares, flat / flat.sum()]))
+    surprise = costs / STEPS  # (L + 1,): the line's end too
+    padded = np.pad(surprise[:-1], 2)
+    nearby = np.max([padded[k : k + len(texts[0])] for k in range(5)], axis=0)
+    return np.column_stack([_logit(np.exp(where.heights)), _logit(agreed), surprise[:-1], surprise[1:], nearby])
 
 
-def _agreement(texts: Sequence[str], shares: Sequence[float]) -> NDArray[np.float64]:
-    """For each character of the first text the share of all texts that have it at its place."""
-    agreed = np.full(len(texts[0]), shares[0])
+def _agreement(texts: Sequence[str], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each character of the first text the shares (N, M) of all texts that have it at its place, (L, M)."""
+    agreed = np.tile(shares[0], (len(texts[0]), 1))
     for text, share in zip(texts[1:], shares[1:], strict=True):
         at = 0
         for edit in Levenshtein.editops(texts[0], text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,19 +41,22 @@ class Fitted:
 
 
 def label_words(samples: Iterable[LineSample], passes: Sequence[Pass]) -> LabelledWords:
-    """Read and vote ``samples`` and compare each word with the ground truth."""
+    """Read and vote ``samples``, each in the language its set is named for, and compare each word with the truth."""
     features: list[tuple[float, ...]] = []
     right: list[bool] = []
     documents: list[int] = []
-    lines = list(samples)
-    readings = read_in_passes([line.pixels for line in lines], passes, "")
-    for line, found in zip(lines, readings, strict=True):
-        if not found:
-            continue
-        consensus = voting.vote(found)
-        features += [word.features for word in consensus.words]
-        right += word_labels([word.text for word in consensus.words], line.text)
-        documents += [zlib.crc32(f"{line.set}/{line.page}".encode())] * len(consensus.words)
+    by_language: dict[str, list[LineSample]] = defaultdict(list)
+    for sample in samples:
+        by_language[sample.set.partition("_")[0]].append(sample)
+    for language, lines in by_language.items():
+        readings = read_in_passes([line.pixels for line in lines], passes, language)
+        for line, found in zip(lines, readings, strict=True):
+            if not found:
+                continue
+            consensus = voting.vote(found)
+            features += [word.features for word in consensus.words]
+            right += word_labels([word.text for word in consensus.words], line.text)
+            documents += [zlib.crc32(f"{line.set}/{line.page}".encode())] * len(consensus.words)
     return LabelledWords(np.array(features), np.array(right, dtype=bool), np.array(documents))
 
 

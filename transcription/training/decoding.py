@@ -3,10 +3,11 @@
 The network reads the `tune` split once; then weights are chosen by decoding again and again. An error rate is the mean
 over sets, each weighted by the square root of its size. What is tuned, language by language, in this order:
 
-1. alpha and beta, the weights of model and length;
-2. what a listed word is worth, with a list an archive could have made of pages transcribed before: the words of each
-   set's *train* pages that are written with a capital and hardly ever without (no word is taken from tune pages);
-   half of the weight is given to reading with another set's list, which should do no harm;
+1. alpha and beta, the weights of model and length: half on the models as they are, which have counted other pages of
+   the same sets, half on models that never saw the set in question, as they have not seen the collections to come;
+2. what a listed word is worth, on models that never saw the set, with a list that an archive could have made of pages
+   transcribed before: the words of the set's *train* pages that are written with a capital and hardly ever without (no
+   word is taken from tune pages); half of it with another set's list, which should do no harm;
 3. the weights of a character's score, fitted on which characters are right.
 
 A language with fewer than LEAST characters in its tune lines is tuned on all sets together, each with its own model.
@@ -22,7 +23,7 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,13 @@ from transcription.htr.calibration import fit
 from transcription.htr.ctc import greedy
 from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.decoder import CharacterScore, Decoder
+from transcription.htr.language_model import LanguageModel
 from transcription.htr.metrics import edit_counts
 from transcription.htr.records import LineImage
 from transcription.htr.text import normalised
 from transcription.htr.vocabulary import Bonus
 from transcription.training.datasets import load_lines, target_text
+from transcription.training.language_model import Source, grams_of, sources
 
 LEAST = 2_000  # characters, below which a language's own lines say too little
 MOST = 60  # lines of a set that weights are sought on, evenly picked by width
@@ -148,22 +151,32 @@ def descend(
 
 
 class Tuner:
-    """Tunes one language's weights on its outputs; ``models`` names the model that reads each set."""
+    """Tunes one language's weights on its outputs; ``models`` names the model that reads each set, ``strangers`` one
+    that was built without it."""
 
-    def __init__(self, decoders: Decoders, outputs: Sequence[Output], models: Mapping[str, str], lists: Lists) -> None:
+    def __init__(
+        self,
+        decoders: Decoders,
+        outputs: Sequence[Output],
+        models: Mapping[str, str],
+        strangers: Mapping[str, str],
+        lists: Lists,
+    ) -> None:
         self._decoders = decoders
         self._models = models
+        self._strangers = strangers
         self._lists = lists
         self._by_set: dict[str, list[Output]] = defaultdict(list)
         for output in outputs:
             self._by_set[output.set].append(output)
         self._sought = {name: some[:: -(-len(some) // MOST)] for name, some in self._by_set.items()}
 
-    def loss(self, weights: DecodingWeights, lists: Lists | None = None) -> float:
+    def loss(self, weights: DecodingWeights, models: Mapping[str, str], lists: Lists | None = None) -> float:
+        """The error rate of the lines that weights are sought on."""
         found: dict[str, tuple[float, int]] = {}
         for name, outputs in self._sought.items():
             words = lists.get(name, frozenset()) if lists else frozenset()
-            decoder = self._decoders.tuned(self._models[name], weights, words)
+            decoder = self._decoders.tuned(models[name], weights, words)
             found |= rates(outputs, texts_of(decoder, outputs))
         return mean_rate(found)
 
@@ -171,25 +184,29 @@ class Tuner:
         """Better weights than ``weights``, and the error rates on the way there, of the lines they were sought on."""
         sought = [output for some in self._sought.values() for output in some]
         bare = mean_rate(rates(sought, [greedy(each.log_probs, self._decoders.alphabet).text for each in sought]))
-        (alpha, beta), plain = descend(
-            [weights.alpha, weights.beta], [0.2, 0.5], lambda v: self.loss(replace(weights, alpha=v[0], beta=v[1]))
-        )
-        weights = replace(weights, alpha=alpha, beta=beta)
 
-        def with_bonus(values: Sequence[float]) -> DecodingWeights:
-            return replace(weights, bonus=Bonus(*values))
+        def with_model(values: Sequence[float]) -> float:
+            trial = replace(weights, alpha=values[0], beta=values[1])
+            return (self.loss(trial, self._models) + self.loss(trial, self._strangers)) / 2
 
-        bonus = weights.bonus
+        alpha, beta = descend([weights.alpha, weights.beta], [0.2, 0.5], with_model)[0]
+        chosen = replace(weights, alpha=alpha, beta=beta)
         foreign = foreign_lists(self._lists)
 
         def with_lists(values: Sequence[float]) -> float:
-            return (self.loss(with_bonus(values), self._lists) + self.loss(with_bonus(values), foreign)) / 2
+            trial = replace(chosen, bonus=Bonus(*values))
+            return (self.loss(trial, self._strangers, self._lists) + self.loss(trial, self._strangers, foreign)) / 2
 
-        values, _ = descend([bonus.trust, bonus.word], [0.8, 0.4], with_lists, halvings=1)
-        weights = with_bonus(values)
-        listed, astray = self.loss(weights, self._lists), self.loss(weights, foreign)
-        weights = replace(weights, score=self._score(weights))
-        return weights, {"greedy": bare, "model": plain, "vocabulary": listed, "foreign_vocabulary": astray}
+        bonus = descend([weights.bonus.trust, weights.bonus.word], [0.8, 0.4], with_lists, halvings=1)[0]
+        chosen = replace(chosen, bonus=Bonus(*bonus))
+        figures = {
+            "greedy": bare,
+            "model": self.loss(chosen, self._models),
+            "strange_model": self.loss(chosen, self._strangers),
+            "strange_model_vocabulary": self.loss(chosen, self._strangers, self._lists),
+            "strange_model_foreign_vocabulary": self.loss(chosen, self._strangers, foreign),
+        }
+        return replace(chosen, score=self._score(chosen)), figures
 
     def _score(self, weights: DecodingWeights) -> CharacterScore:
         """Fitted so that a character's score is the share of such characters that are right."""
@@ -202,7 +219,7 @@ class Tuner:
                 for output, (text, known) in zip(some, found, strict=True):
                     features.append(known)
                     right.append(_right(text, target_text(output.text)))
-        names = ("height", "agreement", "cost", "next_cost")
+        names = [field.name for field in fields(CharacterScore)][1:]
         fitted = fit(np.concatenate(features), np.concatenate(right), names)
         slopes = [weight / scale for weight, scale in zip(fitted.weights, fitted.scales, strict=True)]
         bias = fitted.bias - sum(slope * mean for slope, mean in zip(slopes, fitted.means, strict=True))
@@ -218,21 +235,28 @@ def _right(text: str, reference: str) -> NDArray[np.bool_]:
     return right
 
 
-def tune(decoders: Decoders, outputs: Sequence[Output], lists: Lists) -> dict[str, Any]:
-    """The content of lm-weights.json."""
+def tune(decoders: Decoders, outputs: Sequence[Output], lists: Lists, counted: Sequence[Source]) -> dict[str, Any]:
+    """The content of lm-weights.json; ``counted`` is what the models were built of."""
     own = {output.set: language_of(output.set.partition("_")[0]) for output in outputs}
     tuned: dict[str, Any] = {}
     for name in (*LANGUAGES, GENERIC):
+        began = time.monotonic()
         mine = [output for output in outputs if name in (GENERIC, own[output.set])]
         scarce = name != GENERIC and sum(len(output.text) for output in mine) < LEAST
         used = outputs if scarce else mine
-        models = {each: own[each] if name != GENERIC else GENERIC for each in own}
-        began = time.monotonic()
-        weights, figures = Tuner(decoders, used, models, lists).tune(DecodingWeights())
+        models = {output.set: own[output.set] if name != GENERIC else GENERIC for output in used}
+        strangers = {each: f"{model} without {each}" for each, model in models.items()}
+        for each, model in models.items():
+            without = [source for source in counted if source.name != each]
+            grams = grams_of(model, decoders.alphabet, without)[1]
+            decoders.add(strangers[each], LanguageModel(decoders.alphabet, grams))
+        weights, figures = Tuner(decoders, used, models, strangers, lists).tune(DecodingWeights())
+        for each in strangers.values():
+            decoders.drop(each)
         tuned[name] = weights.to_json() | {
             "tuned_on": {
                 "lines": len(used),
-                "sets": sorted({output.set for output in used}),
+                "sets": sorted(models),
                 "cer": {way: round(rate, 4) for way, rate in figures.items()},
             }
         }
@@ -281,6 +305,8 @@ def main() -> None:
     parser.add_argument("stage", choices=["tune", "measure"])
     parser.add_argument("lines", type=Path, nargs="+", help="folders of <set>.tsv beside <set>.tar")
     parser.add_argument("--weights", type=Path, default=WEIGHTS / "starter.safetensors")
+    parser.add_argument("--texts", type=Path, help="to tune: the running text that the models were built of")
+    parser.add_argument("--pages", type=Path, help="to tune: the folder of whole pages that they were built of")
     parser.add_argument("--models", type=Path, default=WEIGHTS, help="folder of lm-*.npz; lm-weights.json goes there")
     parser.add_argument("--limit", type=int, default=0, help="at most so many lines a set")
     given = parser.parse_args()
@@ -289,7 +315,10 @@ def main() -> None:
     outputs, lists = read_outputs(starter, given.lines, given.limit), names_of(given.lines)
     path = given.models / WEIGHTS_FILE
     if given.stage == "tune":
-        text = json.dumps(tune(decoders, outputs, lists), indent=1, ensure_ascii=False)
+        if given.texts is None:
+            parser.error("to tune, give --texts (and --pages) as they were given to build the models")
+        counted = sources(given.lines, given.texts, given.pages)
+        text = json.dumps(tune(decoders, outputs, lists, counted), indent=1, ensure_ascii=False)
         partial = path.with_suffix(".partial")
         partial.write_text(text + "\n", encoding="utf-8")
         partial.replace(path)

@@ -19,11 +19,12 @@ from transcription.engines.language_model_file import load_language_model, save_
 from transcription.engines.registry import WEIGHTS
 from transcription.engines.weights_file import read_description
 from transcription.errors import BadInput
+from transcription.htr.language_model import Grams
 from transcription.htr.text import ILLEGIBLE
 from transcription.training.align import without_editorial
 from transcription.training.datasets import folder_of, load_lines, split_of, target_text
 from transcription.training.evaluation import load_pages
-from transcription.training.grams import count, prune, smooth
+from transcription.training.grams import Counts, count, prune, smooth
 
 ORDER = 6
 SIZES = {"en": 600_000, "fr": 500_000, "generic": 700_000}  # n-grams; about 3.5 bytes each in the file
@@ -77,19 +78,28 @@ def _broken(words: Sequence[str]) -> Iterator[str]:
         yield line
 
 
-def build(language: str, alphabet: str, found: Sequence[Source], out: Path) -> dict[str, Any]:
-    """Count, smooth, prune and write one model ("generic": of all languages); what it came to."""
-    used = [source for source in found if language in ("generic", source.language)]
-    lines = [line for source in used for line in source.lines]
+def grams_of(language: str, alphabet: str, found: Sequence[Source]) -> tuple[list[Counts], list[Grams]]:
+    """What was counted of the sources of a language ("generic": of all), and what is kept of it. Raises BadInput when
+    there are none."""
+    lines = [line for source in _of(language, found) for line in source.lines]
     if not lines:
         raise BadInput(f"There is no text of the language “{language}”.")
     counted = count(lines, alphabet, ORDER)
-    grams = prune(counted, smooth(counted, len(alphabet) + 1), SIZES[language])
+    return counted, prune(counted, smooth(counted, len(alphabet) + 1), SIZES[language])
+
+
+def _of(language: str, found: Sequence[Source]) -> list[Source]:
+    return [source for source in found if language in ("generic", source.language)]
+
+
+def build(language: str, alphabet: str, found: Sequence[Source], out: Path) -> dict[str, Any]:
+    """Count, smooth, prune and write one model; what it came to."""
+    counted, grams = grams_of(language, alphabet, found)
     description = {
         "alphabet": alphabet,
         "language": language,
         "smoothing": "interpolated modified Kneser-Ney",
-        "sources": {source.name: sum(map(len, source.lines)) for source in used},
+        "sources": {source.name: sum(map(len, source.lines)) for source in _of(language, found)},
         "counted": [len(each.keys) for each in counted],
         "kept": [len(each.keys) for each in grams],
         "made": time.strftime("%Y-%m-%d"),
