@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 16  # quantised log-probabilities: sixteenths of a nat, so that a byte reaches down to exp(-15.9)
+_CHUNK = 4_096  # contexts
 _BITS = 8  # of one character in a packed n-gram; the last character stands lowest
 MAX_ORDER = 64 // _BITS
 MAX_ALPHABET = (1 << _BITS) - 1
@@ -51,19 +52,18 @@ class LanguageModel:
         inner = int(offsets[-2]) if len(contexts) > 1 else 1  # contexts that may still grow
         self.following = np.zeros((inner, classes), np.int32)
         self.rows = np.arange(offsets[-1], dtype=np.int32)
-        dense = np.full((1, classes), 1.0 / classes, np.float32)
+        lower = np.full((1, classes), 1.0 / classes, np.float32)  # of the contexts one shorter
         for length, keys in enumerate(contexts):
-            states = np.arange(offsets[length], offsets[length + 1])
+            states = slice(int(offsets[length]), int(offsets[length + 1]))
+            shorter = np.zeros(1, np.intp)
             if length:
                 shorter = np.searchsorted(contexts[length - 1], keys & _mask(length - 1))
-                dense = dense[shorter]
                 suffixes = (offsets[length - 1] + shorter).astype(np.int32)
                 if length < self.order - 1:
                     self.following[states] = self.following[suffixes]
                 else:
                     self.rows[states] = suffixes
-            dense = _explicit(dense, keys, grams[length])
-            self.costs[states] = np.clip(np.rint(-np.log(dense) * STEPS), 0, 255).astype(np.uint8)
+            lower = _unfold(lower, shorter, keys, grams[length], self.costs[states], keep=length < self.order - 1)
             if length + 1 < len(contexts):
                 children = contexts[length + 1]
                 parents = offsets[length] + np.searchsorted(keys, children >> np.uint64(_BITS))
@@ -115,15 +115,36 @@ def _contexts(grams: Sequence[Grams]) -> list[NDArray[np.uint64]]:
     return contexts
 
 
-def _explicit(lower: NDArray[np.float32], contexts: NDArray[np.uint64], grams: Grams) -> NDArray[np.float32]:
-    """Probabilities (N, C) of contexts: those that are known, and for the rest the shorter context's, scaled to add up
-    to one."""
-    rows = np.searchsorted(contexts, grams.keys >> np.uint64(_BITS))
+def _unfold(
+    lower: NDArray[np.float32],
+    shorter: NDArray[np.intp],
+    contexts: NDArray[np.uint64],
+    grams: Grams,
+    costs: NDArray[np.uint8],
+    *,
+    keep: bool,
+) -> NDArray[np.float32]:
+    """Write the ``costs`` (N, C) of contexts: of what is known of them, and for the rest of the shorter context
+    (row ``shorter`` of ``lower``), scaled so that all adds up to one. Returns the probabilities if they are to be kept.
+
+    A few thousand contexts at a time: all at once took four times the memory that the model needs in the end.
+    """
+    of_context = np.searchsorted(contexts, grams.keys >> np.uint64(_BITS))
     last = (grams.keys & np.uint64(MAX_ALPHABET)).astype(np.intp)
     known = np.exp(-grams.costs.astype(np.float32) / STEPS)
-    told = np.bincount(rows, weights=known, minlength=len(contexts))
-    replaced = np.bincount(rows, weights=lower[rows, last], minlength=len(contexts))
-    scale = np.maximum(1.0 - told, 1e-4) / np.maximum(1.0 - replaced, 1e-4)
-    dense: NDArray[np.float32] = lower * scale.astype(np.float32)[:, None]
-    dense[rows, last] = known
-    return dense
+    kept = np.empty((len(contexts) if keep else 0, lower.shape[1]), np.float32)
+    for start in range(0, len(contexts), _CHUNK):
+        end = min(start + _CHUNK, len(contexts))
+        some = slice(*np.searchsorted(of_context, (start, end)).tolist())
+        dense = lower[shorter[start:end]]
+        rows, columns = of_context[some] - start, last[some]
+        told = np.bincount(rows, weights=known[some], minlength=end - start)
+        replaced = np.bincount(rows, weights=dense[rows, columns], minlength=end - start)
+        scale = np.maximum(1.0 - told, 1e-4) / np.maximum(1.0 - replaced, 1e-4)
+        dense *= scale.astype(np.float32)[:, None]
+        dense[rows, columns] = known[some]
+        if keep:
+            kept[start:end] = dense
+        np.log(dense, out=dense)
+        costs[start:end] = np.clip(np.rint(dense * -STEPS), 0, 255)
+    return kept

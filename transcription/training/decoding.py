@@ -47,7 +47,7 @@ from transcription.training.datasets import load_lines, target_text
 from transcription.training.language_model import Source, grams_of, sources
 
 LEAST = 2_000  # characters, below which a language's own lines say too little
-MOST = 60  # lines of a set that weights are sought on, evenly picked by width
+SOUGHT = 500  # lines that weights are sought on, as many of each set, evenly picked by width
 MODELS = [f"lm-{name}.npz" for name in (*LANGUAGES, GENERIC)]
 _CAPITALIZED = re.compile(r"\b[^\W\d_a-zà-ÿ][\w^]{3,}")
 
@@ -169,7 +169,8 @@ class Tuner:
         self._by_set: dict[str, list[Output]] = defaultdict(list)
         for output in outputs:
             self._by_set[output.set].append(output)
-        self._sought = {name: some[:: -(-len(some) // MOST)] for name, some in self._by_set.items()}
+        most = max(1, SOUGHT // max(1, len(self._by_set)))
+        self._sought = {name: some[:: -(-len(some) // most)] for name, some in self._by_set.items()}
 
     def loss(self, weights: DecodingWeights, models: Mapping[str, str], lists: Lists | None = None) -> float:
         """The error rate of the lines that weights are sought on."""
@@ -189,7 +190,7 @@ class Tuner:
             trial = replace(weights, alpha=values[0], beta=values[1])
             return (self.loss(trial, self._models) + self.loss(trial, self._strangers)) / 2
 
-        alpha, beta = descend([weights.alpha, weights.beta], [0.2, 0.5], with_model)[0]
+        alpha, beta = descend([weights.alpha, weights.beta], [0.2, 0.5], with_model, halvings=1)[0]
         chosen = replace(weights, alpha=alpha, beta=beta)
         foreign = foreign_lists(self._lists)
 
