@@ -23,6 +23,9 @@ from transcription.htr.ctc_forced import best_labels, labels_of, log_likelihoods
 from transcription.htr.stretches import assign_stretches
 from transcription.htr.text import normalised, strict
 
+# From this confidence on a line may take its text.
+SURE = 0.93
+
 _NEVER_JOINED = 1e6  # line breaks
 _ROUNDS = 3  # of assigning what the ones before left over
 _REACH = 2  # words by which an end of a stretch may be moved
@@ -35,6 +38,8 @@ _EDIT_NATS = 2.5  # what an edit weighs where only the reading is known: the slo
 # Nats a character, of what was read best over what is placed, at which half of the placed lines are wrong.
 _HALF_RIGHT = -2.4
 _HALF_RIGHT_BY_EDITS = -1.6  # an edit says less than the image
+_ODD_FIT = 1.5  # so much below what is typical of the page, half of the placed lines are wrong
+_ORPHAN_NATS = 8.0  # against leaving out the words of a transcript's line beside those that are placed
 _IMPOSSIBLE = -1e9
 _SHORTEST_PIECE = 2  # characters
 
@@ -125,7 +130,9 @@ def align_transcript(
     _break_words(in_order)
     for placement in placements:
         _doubt_ends(placement, words)
-    return TranscriptAlignment(words, tuple(each.placed() for each in placements))
+    _doubt_orphans(placements, words, barred)
+    typical = float(np.median([each.fit for each in placements])) if placements else 0.0
+    return TranscriptAlignment(words, tuple(each.placed(typical) for each in placements))
 
 
 def words_of(transcript: Sequence[str]) -> tuple[Word, ...]:
@@ -179,24 +186,25 @@ class _Placement:
     def _prior(self, option: tuple[int, int]) -> float:
         """Nats that the transcript's line breaks speak against these ends."""
         first, end = option
-        words = self._words
-        cuts = (first > 0 and words[first - 1].line == words[first].line) + (
-            end < len(words) and words[end - 1].line == words[end].line
-        )
-        return _BREAK_NATS * cuts + _JOIN_NATS * (words[end - 1].line - words[first].line)
+        cuts = _cuts(self._words, first) + _cuts(self._words, end)
+        return _BREAK_NATS * cuts + _JOIN_NATS * (self._words[end - 1].line - self._words[first].line)
 
-    def placed(self) -> Placed:
+    @property
+    def fit(self) -> float:
+        """Log-likelihood against the best reading's, for each character of the longer one."""
+        if self._log_probs is None:
+            return self.likelihood / max(1, len(self._reading), len(" ".join(self.tokens)))
+        best = best_labels(self._log_probs)
+        ratio = self.likelihood - float(log_likelihoods(self._log_probs, [best])[0])
+        return ratio / max(1, len(best), len(" ".join(self.tokens)))
+
+    def placed(self, typical: float) -> Placed:
+        """The outcome; ``typical`` is the fit of the page's lines: one hand is read well, another badly."""
         text = " ".join(self.tokens)
         similarity = float(Levenshtein.normalized_similarity(self._reading, _folded(text)))
-        margin = min(self._lead + self.likelihood, self.doubt)
-        if self._log_probs is None:
-            fit = self.likelihood / max(1, len(self._reading), len(text))
-            confidence = _confidence(fit, margin, _HALF_RIGHT_BY_EDITS)
-        else:
-            best = best_labels(self._log_probs)
-            ratio = self.likelihood - float(log_likelihoods(self._log_probs, [best])[0])
-            fit = ratio / max(1, len(best), len(text))
-            confidence = _confidence(fit, margin, _HALF_RIGHT)
+        fit, margin = self.fit, min(self._lead + self.likelihood, self.doubt)
+        half_right = _HALF_RIGHT_BY_EDITS if self._log_probs is None else _HALF_RIGHT
+        confidence = _confidence(fit, margin, max(half_right, typical - _ODD_FIT))
         return Placed(self._line, *self.stretch, text, similarity, fit, margin, confidence)
 
 
@@ -205,16 +213,19 @@ def _settle_ends(placements: Sequence[_Placement], words: Sequence[Word]) -> Non
     if not placements:
         return
     skipped = np.cumsum([0] + [_SKIP_NATS * len(word.text) for word in words])
-    totals = placements[0].scores
+    cut = np.array([_cuts(words, k) for k in range(len(words) + 1)], dtype=np.int64)
+    totals = placements[0].scores - _ORPHAN_NATS * np.array([cut[first] for first, _ in placements[0].options])
     sources: list[NDArray[np.intp]] = []
     for before, after in itertools.pairwise(placements):
         ends = np.array([end for _, end in before.options])[:, None]
         firsts = np.array([first for first, _ in after.options])[None, :]
         # Far apart, there is no saying whether the words between are missing or stand elsewhere on the page.
         gap = np.minimum(skipped[np.maximum(firsts, ends)] - skipped[ends], _SKIP_NATS * 16)
+        gap += _ORPHAN_NATS * (cut[ends] + cut[firsts]) * (firsts > ends)
         joint = totals[:, None] + np.where(firsts >= ends, -gap, -np.inf)
         sources.append(joint.argmax(axis=0))
         totals = joint.max(axis=0) + after.scores
+    totals = totals - _ORPHAN_NATS * np.array([cut[end] for _, end in placements[-1].options])
     at = int(totals.argmax())
     for placement, source in zip(placements[:0:-1], sources[::-1], strict=True):
         placement.choose(at)
@@ -270,6 +281,21 @@ def _doubt_ends(placement: _Placement, words: Sequence[Word]) -> None:
     if trials:
         rivals = placement.likelihoods(trials)
         placement.doubt = min(placement.doubt, placement.likelihood + _BROKEN_WORD_NATS - float(rivals.max()))
+
+
+def _doubt_orphans(placements: Sequence[_Placement], words: Sequence[Word], barred: set[int]) -> None:
+    """Doubt a placement beside which words of the same line of the transcript were left out: they stand there, likely,
+    and were hard to read."""
+    taken = barred.union(*(range(*each.stretch) for each in placements))
+    for placement in placements:
+        first, end = placement.stretch
+        if (_cuts(words, first) and first - 1 not in taken) or (_cuts(words, end) and end not in taken):
+            placement.doubt = min(placement.doubt, 0.0)
+
+
+def _cuts(words: Sequence[Word], k: int) -> bool:
+    """Whether a line of the transcript goes on across the beginning of word ``k``."""
+    return 0 < k < len(words) and words[k - 1].line == words[k].line
 
 
 def _confidence(fit: float, margin: float, half_right: float) -> float:

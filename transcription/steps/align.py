@@ -16,7 +16,7 @@ from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.enhance import enhance
 from transcription.htr.records import LineImage
 from transcription.htr.text import clean
-from transcription.htr.transcript_alignment import FoundLine, Placed, Word, align_transcript, words_of
+from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, Word, align_transcript, words_of
 from transcription.models import (
     Alignment,
     ImportedTranscript,
@@ -39,9 +39,6 @@ from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
 from transcription.steps.route import decide, failed_checks, transcript_checks
 from transcription.steps.score import latest_votes
-
-# Of a hundred lines taken at this, some three lack a word at an edge or have one too many (measured on letters).
-LEAST_CONFIDENCE = 0.9
 
 Entry = dict[str, Any]
 
@@ -135,7 +132,7 @@ def _entry(placed: Placed, line: int) -> Entry:
         "end": placed.end,
         "text": placed.text,
         "confidence": round(placed.confidence, 4),
-        "accepted": placed.confidence >= LEAST_CONFIDENCE,
+        "accepted": placed.confidence >= SURE,
     }
 
 

@@ -32,10 +32,9 @@ from transcription.htr.ctc import greedy
 from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.records import Gray, LineImage
 from transcription.htr.text import ILLEGIBLE, strict
-from transcription.htr.transcript_alignment import FoundLine, Placed, TranscriptAlignment, align_transcript
+from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, TranscriptAlignment, align_transcript
 from transcription.training.evaluation import PageSample, load_pages, read_gray
 
-MIN_CONFIDENCE = 0.93
 _JPEG_QUALITY = 90
 
 
@@ -159,7 +158,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for <set>.tsv and <set>.tar")
     parser.add_argument("--sets", required=True, help="comma-separated names")
     parser.add_argument("--split", default="train", choices=["train"], help="dev pages only report")
-    parser.add_argument("--min-confidence", type=float, default=MIN_CONFIDENCE)
+    parser.add_argument("--min-confidence", type=float, default=SURE)
     parser.add_argument("--weights", type=Path, default=WEIGHTS / "starter.safetensors")
     parser.add_argument("--limit", type=int, default=0, help="at most so many pages a set")
     given = parser.parse_args()
