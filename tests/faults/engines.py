@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from transcription.engines.starter import Starter
 from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
@@ -17,8 +18,8 @@ DEADLY_WIDTH = 320  # pixels: a line image narrower than this kills the process 
 class FragileStarter(Starter):
     """The starter, slow enough to be caught in the middle, killed by very short lines."""
 
-    def __init__(self, weights: Path, *, pause: float = 0.02, threads: int = 1) -> None:
-        super().__init__(weights, threads=threads)
+    def __init__(self, weights: Path, *, pause: float = 0.02, **options: Any) -> None:
+        super().__init__(weights, **options)
         self._pause = pause
 
     def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:

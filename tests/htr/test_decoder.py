@@ -49,7 +49,9 @@ def test_a_clear_line_is_read_as_its_best_path(labels: list[int]) -> None:
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 50)), min_size=1, max_size=5))
 @settings(deadline=None, max_examples=50)
 def test_any_output_makes_valid_readings(model: LanguageModel, lines: list[tuple[int, int]]) -> None:
-    decoder = Decoder(ALPHABET, Scoring(model, 0.6, 1.0), Search(16, 5), CharacterScore(0.5, 0.4, 0.2, 0.1, -0.2, -0.2, -0.1))
+    decoder = Decoder(
+        ALPHABET, Scoring(model, 0.6, 1.0), Search(16, 5), CharacterScore(0.5, 0.4, 0.2, 0.1, -0.2, -0.2, -0.1)
+    )
     readings = decoder.decode([noise(seed, frames) for seed, frames in lines])
     assert len(readings) == len(lines)
     for reading in readings:
