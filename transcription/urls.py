@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from transcription.views import collection, collections, exports, health, page, settings, transcripts, upload, vocabulary
+from transcription.views import (
+    collection,
+    collections,
+    exports,
+    health,
+    page,
+    settings,
+    transcripts,
+    upload,
+    vocabulary,
+)
 
 app_name = "transcription"
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -153,7 +153,7 @@ def test_a_text_of_another_page_is_placed_nowhere(forced: bool) -> None:
 def test_what_is_kept_is_neither_given_away_nor_placed_again(forced: bool) -> None:
     words = len(LETTER[0].split())
     alignment = align_transcript(
-        found(LETTER, forced=forced), LETTER, ALPHABET if forced else "", kept={3: range(0, words)}
+        found(LETTER, forced=forced), LETTER, ALPHABET if forced else "", kept={3: range(words)}
     )
     assert 3 not in {each.line for each in alignment.placed}
     assert all(each.first >= words for each in alignment.placed)
