@@ -63,7 +63,7 @@ class Stage:
 STAGES = {
     "synthetic": Stage(synthetic=1.0),  # shapes and spelling before any real hand; not needed where real lines abound
     "real": Stage(synthetic=0.25, english=0.15),
-    "balance": Stage(synthetic=0.1, english=0.3, decays=True),
+    "balance": Stage(synthetic=0.2, english=0.3, decays=True),
 }
 
 
