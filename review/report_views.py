@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from review import reports
+from transcription.formats.spreadsheet import inert_cell
 from transcription.models import Collection, PageState, Role
 from transcription.views.access import SignedInRequest, signed_in
 
@@ -101,15 +102,8 @@ def table(request: SignedInRequest, name: str) -> HttpResponse:
     answer["Content-Disposition"] = f'attachment; filename="longhand-{name}-{period}.csv"'
     writer = csv.writer(answer)
     writer.writerow(report.columns)
-    writer.writerows(_inert(row) for row in report.rows)
+    writer.writerows([inert_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in report.rows)
     return answer
-
-
-def _inert(row: Iterable[Any]) -> list[Any]:
-    """Cells that a spreadsheet would run as a formula get an apostrophe before them."""
-    return [
-        f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row
-    ]
 
 
 def _states(collections: QuerySet[Collection], since: datetime | None) -> Report:

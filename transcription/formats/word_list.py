@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from transcription.errors import BadInput
+from transcription.formats.spreadsheet import inert_cell, without_apostrophe
 from transcription.formats.kinds import safe_name
 from transcription.htr.text import strict
 
@@ -29,7 +30,6 @@ _SNIFFED = 50  # lines
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words need them
 # What spreadsheets run when a cell begins with it. An apostrophe before it is shown by none of them.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _TERM_HEADERS = frozenset({"term", "terms", "word", "words", "terme", "termes", "mot", "mots"})
 _KIND_HEADERS = frozenset({"kind", "type", "category", "genre", "catégorie"})
@@ -100,9 +100,7 @@ def tidy_term(text: str) -> str:
 
     Raises BadTerm for what is no term: control characters, too long, without any letter or digit.
     """
-    if text[:1] == "'" and text[1:2] in _FORMULA:
-        text = text[1:]
-    text = text.replace("\t", " ")
+    text = without_apostrophe(text).replace("\t", " ")
     shown = _shown(text)
     bad = next((char for char in text if _is_control(char)), None)
     if bad is not None:
@@ -131,11 +129,6 @@ def write_csv(entries: Iterable[WordEntry]) -> Iterator[bytes]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
-
-
-def inert_cell(cell: str) -> str:
-    """``cell`` so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -243,9 +236,7 @@ def _collect(rows: Iterable[tuple[int, list[str]]], found: WordList) -> None:
 
 def tidy_note(note: str) -> str:
     """A remark as it is stored: what cannot be shown left out, cut where it is too long."""
-    if note[:1] == "'" and note[1:2] in _FORMULA:
-        note = note[1:]
-    return strict("".join(char for char in note if not _is_control(char)))[:LONGEST_NOTE].rstrip()
+    return strict("".join(char for char in without_apostrophe(note) if not _is_control(char)))[:LONGEST_NOTE].rstrip()
 
 
 def _is_blank(line: str) -> bool:
