@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from transcription.errors import BadInput
-from transcription.formats.spreadsheet import inert_cell, without_apostrophe
 from transcription.formats.kinds import safe_name
+from transcription.formats.spreadsheet import inert_cell, without_apostrophe
 from transcription.htr.text import strict
 
 LARGEST_FILE = 16 * 2**20  # bytes: 100,000 terms with notes are about 5 MB
