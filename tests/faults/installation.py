@@ -126,16 +126,19 @@ class Installation:
         return found
 
 
-def draw_pages(folder: Path, count: int, *, deadly: bool = False) -> None:
-    """Scans with a few written lines; those of a deadly one are too short (see engines.py)."""
+def draw_pages(folder: Path, count: int, *, deadly: bool = False, transcripts: bool = False) -> None:
+    """Scans with a few written lines, with ``transcripts`` their text beside them; those of a deadly one are too
+    short (see engines.py)."""
     folder.mkdir(parents=True, exist_ok=True)
     fonts = sorted(path for path in FONTS.iterdir() if path.suffix in {".ttf", ".otf", ".woff"})
     font = ImageFont.truetype(str(fonts[0]), 44)
     for number in range(count):
         page = Image.new("L", (900, 620), 235)
         draw = ImageDraw.Draw(page)
-        for line in range(4):
-            y = 70 + line * 125
-            text = "Amen" if deadly else f"Page {number} line {line} of the parish book"
-            draw.text((60, y), text, font=font, fill=40)
-        page.save(folder / f"{'deadly' if deadly else 'page'}-{number:03}.jpg", quality=90)
+        texts = ["Amen" if deadly else f"Page {number} line {line} of the parish book" for line in range(4)]
+        for line, text in enumerate(texts):
+            draw.text((60, 70 + line * 125), text, font=font, fill=40)
+        scan = folder / f"{'deadly' if deadly else 'page'}-{number:03}.jpg"
+        page.save(scan, quality=90)
+        if transcripts:
+            scan.with_suffix(".txt").write_text("\n".join(texts), encoding="utf-8")

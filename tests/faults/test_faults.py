@@ -38,10 +38,10 @@ def is_done(installation: Installation) -> bool:
 def test_every_page_is_done_once_though_everything_dies_in_the_middle(
     installation: Installation, tmp_path: Path
 ) -> None:
-    draw_pages(tmp_path / "scans", PAGES)
+    draw_pages(tmp_path / "scans", PAGES, transcripts=True)
     for name in ("cpu", "engine", "sweep"):
         installation.start(name)
-    installation.manage("import_folder", str(tmp_path / "scans"), "--collection", "Faults")
+    installation.manage("import_folder", str(tmp_path / "scans"), "--collection", "Faults", "--transcripts")
     chance = random.Random(7)
     killed = 0
     while killed < 10:
@@ -64,6 +64,8 @@ def test_every_page_is_done_once_though_everything_dies_in_the_middle(
     assert installation.rows("SELECT count(*) FROM transcription_page") == [(PAGES,)]
     twice = "SELECT page_id FROM transcription_routedecision GROUP BY page_id HAVING count(*) > 1"
     assert installation.rows(twice) == []
+    placed = "SELECT count(*), count(DISTINCT transcript_id) FROM transcription_alignment"
+    assert installation.rows(placed) == [(PAGES, PAGES)], "each transcript was placed, once"
     [(interrupted,)] = installation.rows("SELECT count(*) FROM transcription_work WHERE alone")
     assert interrupted > 0, "nothing was caught in the middle: this test has no teeth"
 
