@@ -167,6 +167,14 @@ ENGINES: dict[str, EngineDeclaration] = {
         "OPTIONS": {"precision": "auto"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
+    # The same network without a language model: what it gains is measured against this; and a pass by it costs less.
+    "starter-greedy": {
+        "CLASS": "transcription.engines.starter.Starter",
+        "VERSION": "2",
+        "WEIGHTS": "starter.safetensors",
+        "OPTIONS": {"precision": "auto", "decoder": "greedy"},
+        "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
+    },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
         "VERSION": "1",
