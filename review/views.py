@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,13 +23,13 @@ from review.history import pass_texts, past_texts
 from review.models import Approval, Claim
 from review.queue import QueueFilter, next_page, own_claims, queue_slice, waiting
 from review.wording import texts
+from transcription.htr.languages import language_tag
 from transcription.models import Collection, Line, Page, PageState, Role
 from transcription.views.brought import brought_for
 from transcription.views.page import viewer_config
 
 SKIPPED = "review_skipped"
 MOST_SKIPPED = 500
-LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # what archives write in the field may be anything
 
 
 @login_required
@@ -100,12 +99,11 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             "history": reverse("review:line-history", args=[0]),
         },
     }
-    language = page.collection.language
     context = {
         "section": "review",
         "page": page,
         "data": data,
-        "language": language if LANGUAGE_TAG.fullmatch(language) else "",
+        "language": language_tag(page.collection.language),
         "modes": Approval.Mode,
         "brought": brought_for(page),
         "waiting": waiting(user, wanted).order_by().count(),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
+from transcription.htr.languages import COMMON, language_name, language_tag
 from transcription.models import Collection, Export, Membership, Role, TermKind
 
 
@@ -32,16 +33,39 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
     class Meta:
         model = Collection
         fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold"]
+        help_texts = {
+            "language": _(
+                "a name or a code, such as English or en; English and French have language models of their own, "
+                "others are read with the generic one"
+            )
+        }
         widgets = {
+            "language": forms.TextInput(attrs={"list": "languages", "autocomplete": "off"}),
             "guidelines": forms.Textarea(attrs={"rows": 6}),
             "threshold": forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
         }
+
+    languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 
     def clean_title(self) -> str:
         title = " ".join(str(self.cleaned_data["title"]).split())
         if not title:
             raise forms.ValidationError(_("Give the collection a title."))
         return title
+
+    def clean_language(self) -> str:
+        """The BCP-47 tag: language models, exports and browsers know languages by it only."""
+        typed = str(self.cleaned_data["language"]).strip()
+        tag = language_tag(typed)
+        if typed and not tag:
+            raise forms.ValidationError(
+                _(
+                    "“%(typed)s” is no language known here. Write one language, as a code (en, fr, frm, de-AT) or by "
+                    "its name in English, in French or in the language itself; leave it empty where several are mixed."
+                ),
+                params={"typed": typed},
+            )
+        return tag
 
 
 class MemberForm(AccessibleForm, forms.Form):

@@ -35,6 +35,7 @@ PAGE = TranscribedPage(
     metadata={"title": "Letters <1824>", "rights": "CC BY"},
     provenance={"profile": "starter-3", "passes": "plain+starter, clahe+starter"},
     created=datetime(2026, 11, 22, 19, 31, tzinfo=UTC),
+    language="fr-CA",
 )
 
 
@@ -47,6 +48,13 @@ def schema() -> etree.XMLSchema:
 
 def test_what_is_written_is_read_again() -> None:
     assert page_xml.read(page_xml.write(PAGE)) == PAGE
+
+
+@pytest.mark.parametrize(("tag", "name"), [("fr-CA", "French"), ("frm", "other"), ("", None)])
+def test_the_language_is_said_by_the_name_that_page_knows(schema: etree.XMLSchema, tag: str, name: str | None) -> None:
+    root = etree.fromstring(page_xml.write(replace(PAGE, language=tag)))
+    schema.assertValid(root)
+    assert root.find("{*}Page").get("primaryLanguage") == name  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,12 @@ def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> Non
     assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
 
 
+def test_a_language_stored_by_its_name_leaves_as_page_names_it(page: Page, media_root: Path) -> None:
+    Collection.objects.update(language="anglais")
+    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    assert etree.fromstring(xml.encode()).find("{*}Page").get("primaryLanguage") == "English"  # type: ignore[union-attr]
+
+
 def test_scopes_hold_back_what_nobody_has_vouched_for(page: Page, media_root: Path) -> None:
     Page.objects.update(state=PageState.IN_REVIEW)
     counts = [len(exported(page.collection, media_root, scope=scope)) for scope in Export.Scope.values]

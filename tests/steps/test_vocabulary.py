@@ -175,7 +175,7 @@ class TestHints:
     def test_one_call_reads_many_pages_with_the_language_and_words_of_their_collection(
         self, media_root: Path, calls: list[tuple[int, Hints]]
     ) -> None:
-        collection = create_collection(language="fr")
+        collection = create_collection(language="français")  # a row older than the form's check
         merge_terms(collection=collection, entries=entries("Saint Denis", "à"))
         pages = [prepared_page(media_root, collection=collection, lines=lines) for lines in (1, 3)]
         passes = current_run(pages[0]).profile_version.stage_passes.count()

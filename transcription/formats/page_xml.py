@@ -28,6 +28,7 @@ from transcription.formats.xml_reading import (
     printable,
     probability,
 )
+from transcription.htr.languages import language_name, language_tag
 from transcription.htr.records import LineGeometry, Point
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -71,6 +72,8 @@ class _Writer:
             imageWidth=str(self.width),
             imageHeight=str(self.height),
         )
+        if self.page.language:
+            page.set("primaryLanguage", language_name(self.page.language))
         regions = [
             (self._id(f"r{number}", "r"), name, list(lines))
             for number, (name, lines) in enumerate(groupby(self.page.lines, _region_of), 1)
@@ -79,7 +82,8 @@ class _Writer:
             group = _add(_add(page, "ReadingOrder"), "OrderedGroup", id=self._id("reading_order", "order"))
             for index, (region_id, _, _) in enumerate(regions):
                 _add(group, "RegionRefIndexed", index=str(index), regionRef=region_id)
-        _user_defined(page, {"name": self.page.name})
+        # PAGE knows languages by name, without their region or script: the whole tag stands beside it.
+        _user_defined(page, {"name": self.page.name} | ({"language": self.page.language} if self.page.language else {}))
         for region_id, name, lines in regions:
             self._region(page, region_id, name, lines)
         return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
@@ -226,6 +230,7 @@ def from_root(root: etree._Element, name: str) -> TranscribedPage:
         metadata=metadata,
         provenance=provenance,
         created=_read_created(root),
+        language=_notes(page).get("language", language_tag(page.get("primaryLanguage", ""))),
     )
 
 

@@ -37,7 +37,7 @@ class TranscribedPage:
     """Lines stand in reading order. ``size`` is (width, height), (0, 0) where it is not known.
 
     ``metadata`` tells of the document (title, identifier, rights …), ``provenance`` of how its text was made
-    (profile, passes, calibration …).
+    (profile, passes, calibration …). ``language`` is a BCP-47 tag, empty where it is not known.
     """
 
     name: str
@@ -47,6 +47,7 @@ class TranscribedPage:
     metadata: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    language: str = ""
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from transcription.formats import page_xml, plain_text
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
+from transcription.htr.languages import language_tag
 from transcription.models import Collection, Export, Lane, LayoutLine, Page, PageState, Source, Step, Vote, Work
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.queue import enqueue, finishing
@@ -101,6 +102,7 @@ def transcribed_page(page: Page) -> TranscribedPage:
         size=(page.width or 1, page.height or 1),
         lines=lines,
         metadata={key: value for key, value in metadata.items() if value},
+        language=language_tag(page.collection.language),
     )
 
 

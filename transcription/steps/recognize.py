@@ -14,6 +14,7 @@ from transcription.errors import EngineFailure, LonghandError, LostLease
 from transcription.formats.pyramid import read_gray
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
+from transcription.htr.languages import language_tag
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 from transcription.models import LayoutLine, Page, Reading, Work
 from transcription.steps import flow
@@ -53,7 +54,8 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         jobs = {work.pk: _Job(work, set()) for work in group}
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
-        hints = Hints(language=group[0].collection.language, vocabulary=words_at(collection_id, revision))
+        language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
+        hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
         started = time.perf_counter()
         for result in registry().recognizer(engine).recognize(crops, hints):
             work_id, line_id = keys[result.key]

@@ -23,10 +23,20 @@ def test_a_new_collection_belongs_to_its_maker_and_leads_on_to_the_upload(client
     assert Membership.objects.get(collection=collection, user=user).role == Role.ADMIN
 
 
-@pytest.mark.parametrize(("field", "value"), [("title", "   "), ("threshold", "1.2"), ("threshold", "much")])
+def test_a_language_typed_by_its_name_is_stored_as_its_tag(client: Client, db: None) -> None:
+    client.force_login(create_user())
+    sent = {"title": "Box 12", "threshold": "0.5", "language": "Français"}
+    client.post(reverse("transcription:collection_new"), sent)
+    assert Collection.objects.get().language == "fr"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("title", "   "), ("threshold", "1.2"), ("threshold", "much"), ("language", "English or so")],
+)
 def test_a_wrong_field_is_said_beside_it_and_nothing_is_made(client: Client, db: None, field: str, value: str) -> None:
     client.force_login(create_user())
-    sent = {"title": "Box 12", "threshold": "0.5"} | {field: value}
+    sent = {"title": "Box 12", "threshold": "0.5", "language": "en"} | {field: value}
     answer = client.post(reverse("transcription:collection_new"), sent)
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.content.decode()
