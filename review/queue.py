@@ -65,7 +65,7 @@ def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, si
     pages = waiting(user, wanted)
     if after is not None and (last := Page.objects.filter(pk=after).first()) is not None:
         pages = pages.filter(_behind(last, wanted.order))
-    rows = list(pages.select_related("collection", "document", "run__route_decision")[: size + 1])
+    rows = list(pages.select_related("collection", "document", "original", "run__route_decision")[: size + 1])
     shown = rows[:size]
     live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
     return Slice(

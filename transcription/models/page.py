@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models.collection import Collection, Role
@@ -85,3 +87,11 @@ class Page(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} p. {self.position}"
+
+    @property
+    def label(self) -> str:
+        """What people know the page by: its file's name, with the page in it where the file holds several."""
+        name = self.original.name
+        if self.frame or (self.original.frames or 1) > 1:
+            return gettext("%(file)s p. %(number)d") % {"file": name, "number": self.frame + 1}
+        return PurePath(name).stem or name

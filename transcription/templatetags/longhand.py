@@ -48,6 +48,15 @@ def holds_role(context: dict[str, Any], role: str) -> bool:
 
 
 @register.filter
+def middle(text: str, length: int) -> str:
+    """``text`` in at most ``length`` characters, its middle left out: scans differ at the end of their names."""
+    if len(text) <= length:
+        return text
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end].rstrip()}…{text[-end:].lstrip()}"
+
+
+@register.filter
 def percent(share: float | None) -> str:
     """A share in [0, 1] as whole per cent; never 100 % unless it is all of it."""
     if share is None:

@@ -81,7 +81,7 @@ def collection_grid(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _live(request: SignedInRequest, collection: Collection) -> dict[str, Any]:
     progress = collection_progress(collection)
-    failures = Failure.objects.filter(collection=collection).open().select_related("page__document", "original")
+    failures = Failure.objects.filter(collection=collection).open().select_related("page__original", "original")
     return {
         "section": "collections",
         "collection": collection,
@@ -119,7 +119,7 @@ def _grid(request: SignedInRequest, collection: Collection) -> dict[str, Any]:
     chosen = request.GET.get("show", "all")
     chosen = chosen if chosen in FILTERS else "all"
     failed = Prefetch("failures", queryset=Failure.objects.open(), to_attr="open_failures")
-    pages = Page.objects.filter(collection=collection).select_related("document").prefetch_related(failed)
+    pages = Page.objects.filter(collection=collection).select_related("document", "original").prefetch_related(failed)
     document = request.GET.get("document", "")
     if document.isdigit():
         pages = pages.filter(document=int(document))
