@@ -81,7 +81,9 @@ def start(request: HttpRequest) -> HttpResponse:
 def editor(request: HttpRequest, pk: int) -> HttpResponse:
     """The editor of one page. Opening it claims nothing yet: the editor's script does, and shows who is there."""
     user = signed_in(request)
-    pages = Page.objects.visible_to(user, Role.REVIEWER).select_related("collection", "document", "original", "run", "layout")
+    pages = Page.objects.visible_to(user, Role.REVIEWER).select_related(
+        "collection", "document", "original", "run", "layout"
+    )
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
     data = page_data(page) | {

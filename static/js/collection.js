@@ -42,7 +42,8 @@ const showState = () => {
     version = state.dataset.version;
     gridDue = true;
   }
-  if (announcer && Date.now() - saidAt > SAY_EVERY && announcer.textContent !== state.dataset.say) {
+  // Not every 2 s, but the end is always said.
+  if (announcer && (!running || Date.now() - saidAt > SAY_EVERY) && announcer.textContent !== state.dataset.say) {
     saidAt = Date.now();
     announcer.textContent = state.dataset.say;
   }

@@ -67,7 +67,7 @@ def collection_page(request: SignedInRequest, pk: int) -> HttpResponse:
 def collection_live(request: SignedInRequest, pk: int) -> HttpResponse:
     """The part that is polled; answers 286 when nothing is left that could change by itself."""
     collection = collection_or_404(request, pk)
-    context = _live(request, collection)
+    context = _live(request, collection) | {"polled": True}
     status = 200 if context["moving"] else STOP_POLLING
     return render(request, "transcription/collection_live.html", context, status=status)
 

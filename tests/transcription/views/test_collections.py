@@ -151,6 +151,22 @@ def test_the_live_part_is_polled_only_while_something_can_change(
     assert client.get(url).status_code == 286
 
 
+def test_the_polled_part_brings_the_way_into_review_along(
+    collection: Collection, member: Callable[[Role], Client]
+) -> None:
+    client = member(Role.REVIEWER)
+    screen, live = (
+        reverse(f"transcription:{name}", args=[collection.pk]) for name in ("collection", "collection_live")
+    )
+    assert "?collection=" not in client.get(screen).content.decode()
+    create_page(collection=collection, state=PageState.IN_REVIEW)
+    polled = client.get(live).content.decode()
+    assert polled.count("hx-swap-oob") == 2
+    assert f"?collection={collection.pk}" in polled
+    assert '<span class="count">1<' in polled
+    assert "hx-swap-oob" not in client.get(screen).content.decode()
+
+
 def test_a_failure_is_shown_with_its_sentence_and_retried(
     collection: Collection, member: Callable[[Role], Client]
 ) -> None:
