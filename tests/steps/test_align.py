@@ -32,6 +32,7 @@ from transcription.steps.correct import save_line
 from transcription.steps.import_transcripts import import_transcripts
 from transcription.steps.invariants import violations
 from transcription.steps.purge import purge_collection
+from transcription.steps.withdraw import withdraw_transcript
 
 pytestmark = pytest.mark.django_db
 TRANSCRIPT = "\n".join(TEXTS)
@@ -177,6 +178,68 @@ class TestPrecedence:
         work_until_nothing_is_due()
         assert texts(page)[1] == (TEXTS[1].replace("Mary", "Marie"), Source.IMPORT)
         assert ImportedTranscript.objects.count() == 2, "the earlier one is kept"
+
+
+class TestWithdrawing:
+    def test_the_one_before_is_placed_again(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        first = bring(page)
+        work_until_nothing_is_due()
+        second = bring(page, TRANSCRIPT.replace("Mary daughter", "Marie daughter"))
+        work_until_nothing_is_due()
+        assert withdraw_transcript(second, by=create_user()) == first
+        assert texts(page)[1][1] == Source.VOTE
+        work_until_nothing_is_due()
+        assert texts(page) == [(text, Source.IMPORT) for text in TEXTS]
+        assert ImportedTranscript.objects.count() == 2, "the bytes are kept"
+        assert violations() == []
+
+    def test_without_one_before_lines_take_the_votes_text_and_a_persons_stands(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        transcript = bring(page, f"{TRANSCRIPT}\nWitness my hand this fourth day")
+        work_until_nothing_is_due()
+        line = Line.objects.filter(page=page).select_related("current").earliest("pk")
+        assert line.current is not None
+        save_line(line=line, text="typed", base_revision=line.current.number, author=create_user())
+        assert withdraw_transcript(transcript, by=create_user()) is None
+        assert texts(page)[0] == ("typed", Source.PERSON)
+        assert {source for _, source in texts(page)[1:]} == {Source.VOTE}
+        assert TranscriptRevision.objects.filter(source=Source.VOTE, vote=None).count() == 0
+        count = TranscriptRevision.objects.count()
+        assert withdraw_transcript(transcript, by=create_user()) is None
+        assert TranscriptRevision.objects.count() == count, "done twice, it changes nothing"
+        rerun(page.collection)
+        work_until_nothing_is_due()
+        assert {source for _, source in texts(page)[1:]} == {Source.VOTE}
+        assert "transcript-unplaced" not in RouteDecision.objects.latest("pk").reasons
+        assert violations() == []
+
+    def test_while_it_is_being_placed_nothing_of_it_is_written(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        transcript = bring(page)
+        work, token = work_until(Step.ALIGN)
+        withdraw_transcript(transcript, by=create_user())
+        perform(work, token)
+        work_until_nothing_is_due()
+        assert {source for _, source in texts(page)} == {Source.VOTE}
+        assert page.state in (PageState.ACCEPTED, PageState.IN_REVIEW)
+        assert violations() == []
+
+    def test_an_approved_page_stays_as_it_was_approved(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        transcript = bring(page)
+        work_until_nothing_is_due()
+        Page.objects.filter(pk=page.pk).update(state=PageState.REVIEWED, approved_at="2026-01-01T00:00Z")
+        before = texts(page)
+        withdraw_transcript(transcript, by=create_user())
+        work_until_nothing_is_due()
+        assert texts(page) == before
+
+    def test_it_is_said_once_and_for_good(self, media_root: Path) -> None:
+        transcript = bring(prepared_page(media_root))
+        withdraw_transcript(transcript, by=create_user())
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            ImportedTranscript.objects.update(withdrawn_at=None)
 
 
 class TestFaults:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import codecs
+import random
 
 import pytest
 
 from tests.factories import create_collection, create_document, create_original, create_page, create_user
 from transcription.errors import BadInput
-from transcription.models import Collection, ImportedTranscript, Original, Step, Work
+from transcription.models import Collection, ImportedTranscript, Original, Page, PageState, Step, Work
 from transcription.steps import import_transcripts as module
 from transcription.steps.import_transcripts import PagesByName, check_transcript, import_transcripts
+from transcription.steps.withdraw import withdraw_transcript
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +88,9 @@ class TestFiles:
             ("a.txt", b"\x00\x01\x02", "not-text"),
             ("a.txt", "Zürich".encode("utf-16-le"), "not-text"),
             ("a.txt", b"d\x8ej\x81 vu", "wrong-encoding"),
+            ("a.txt", codecs.BOM_UTF16_LE + random.Random(1).randbytes(400), "not-text"),
+            ("a.txt", codecs.BOM_UTF16_BE + random.Random(2).randbytes(40), "not-text"),
+            ("a.txt", "".join(map(chr, (0x5B57, 0xA123, 0x1203, 0xC7A5, 0x0B85, 0x1403))).encode(), "not-text"),
             ("a.txt", b"word " * 2001, "too-long"),
             ("a.txt", b"x" * (2 * 2**20 + 1), "too-large"),
             ("a.xml", b"<html/>", "not-ground-truth"),
@@ -106,6 +111,29 @@ class TestFiles:
     )
     def test_text_is_taken_in_the_encodings_people_have(self, data: bytes) -> None:
         assert check_transcript("a.txt", data) == 1
+
+    def test_a_file_that_is_not_in_utf_8_is_reported_with_its_encoding(self) -> None:
+        original = scan(create_collection(), "a.jpg")
+        report = import_transcripts(
+            collection=original.collection, files=[("a.txt", "Zürich".encode("cp1252"))], importer=None
+        )
+        assert report.imported[0].remarks() == ["“a.txt” is not in UTF-8; it was read as Windows-1252."]
+
+    def test_what_a_file_replaces_and_that_its_page_is_approved_is_reported(self) -> None:
+        original = scan(create_collection(), "a.jpg")
+        import_transcripts(collection=original.collection, files=[("a.txt", b"one")], importer=None)
+        Page.objects.update(approved_at="2026-01-01T00:00Z", state=PageState.REVIEWED)
+        report = import_transcripts(collection=original.collection, files=[("a.txt", b"two")], importer=None)
+        replaced, approved = report.imported[0].remarks()
+        assert "replaces the transcript “a.txt” of 20" in replaced
+        assert approved == "Page 1 of “Letters” is approved; “a.txt” is kept and nothing was changed."
+
+    def test_bytes_that_were_withdrawn_are_taken_again(self) -> None:
+        original = scan(create_collection(), "a.jpg")
+        report = import_transcripts(collection=original.collection, files=[("a.txt", b"one")], importer=None)
+        withdraw_transcript(report.imported[0].transcript, by=create_user())
+        again = import_transcripts(collection=original.collection, files=[("a.txt", b"one")], importer=None)
+        assert (again.new, again.imported[0].transcript.number, again.imported[0].replaces) == (1, 2, None)
 
     def test_page_xml_without_coordinates_is_taken(self) -> None:
         assert check_transcript("a.xml", page_xml("one", "two")) == 2

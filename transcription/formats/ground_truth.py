@@ -23,7 +23,7 @@ def parse_ground_truth(data: bytes, name: str) -> TranscribedPage:
     """As ``read_ground_truth``, of the bytes of a file called ``name``."""
     if not data:
         raise BadInput(f"“{name}” is empty (0 bytes): export it again.", code="empty")
-    if not (_starts_xml(data) or name.lower().endswith(".xml")):
+    if not is_markup(data, name):
         return plain_text.read(data, name)
     root = parse(data, name)
     match local_name(root):
@@ -36,6 +36,11 @@ def parse_ground_truth(data: bytes, name: str) -> TranscribedPage:
                 f"“{name}” is neither ALTO nor PAGE XML: its root is <{other}>. Export it as one of them.",
                 code="not-ground-truth",
             )
+
+
+def is_markup(data: bytes, name: str) -> bool:
+    """Whether a file is read as XML rather than as plain text."""
+    return _starts_xml(data) or name.lower().endswith(".xml")
 
 
 def _starts_xml(data: bytes) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 from transcription.errors import BadInput
 from transcription.formats.records import TranscribedLine, TranscribedPage
 
 _LINE_END = re.compile("\r\n|[\n\r\f\u2028\u2029]")
+_SPACE = re.compile(r"\s")
+_SENSELESS = {"Cc", "Cn", "Cs"}  # control characters, code points of no character, halves of one
+_UTF_16 = {"utf-16-le", "utf-16-be"}
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -22,7 +26,14 @@ def read(data: bytes, name: str = "text") -> TranscribedPage:
 
     UTF-8, UTF-16 with a byte order mark, else Windows' Western encoding. Raises BadInput ``not-text``.
     """
-    text = _decoded(data)
+    text, encoding = decoded(data)
+    characters = set(_SPACE.sub("", text))
+    senseless = "\ufffd" in characters or not _SENSELESS.isdisjoint(map(unicodedata.category, characters))
+    if encoding in _UTF_16 and senseless:
+        raise BadInput(
+            f"“{name}” begins as UTF-16 does, but what follows is no text: save it as plain text in UTF-8.",
+            code="not-text",
+        )
     if "\x00" in text:
         raise BadInput(f"“{name}” is not a text file: save it as plain text in UTF-8.", code="not-text")
     texts = [line.strip() for line in _LINE_END.split(text)]
@@ -30,13 +41,14 @@ def read(data: bytes, name: str = "text") -> TranscribedPage:
     return TranscribedPage(name, "", (0, 0), lines)
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text of ``data`` and the encoding it was taken for; what that cannot decode becomes U+FFFD."""
     for bom, encoding in _BOMS:
         if data.startswith(bom):
-            return data[len(bom) :].decode(encoding, "replace")
+            return data[len(bom) :].decode(encoding, "replace"), encoding
     for encoding in ("utf-8", "cp1252"):
         try:
-            return data.decode(encoding)
+            return data.decode(encoding), encoding
         except UnicodeDecodeError:
             continue
-    return data.decode("latin-1")
+    return data.decode("latin-1"), "latin-1"

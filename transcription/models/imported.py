@@ -19,10 +19,15 @@ class ImportedTranscriptQuerySet(models.QuerySet["ImportedTranscript"]):
         """The transcripts of one page, newest first; it may not have been opened yet."""
         return self.filter(original=original_id, frame=frame).order_by("-number")
 
+    def standing(self) -> Self:
+        """Those that were not withdrawn; the newest of a page is the one in use."""
+        return self.filter(withdrawn_at=None)
+
 
 class ImportedTranscript(models.Model):
     """The bytes of a .txt, PAGE or ALTO file with the text of one page, as they were brought. A trigger refuses to
-    change or delete one; a later one of the same page takes its place.
+    change or delete one; a later one of the same page takes its place, and one that was withdrawn gives it back to the
+    one before, for good.
 
     It belongs to a frame of an original, because pages appear only when their file is opened.
     """
@@ -31,13 +36,15 @@ class ImportedTranscript(models.Model):
         "transcription.Original", on_delete=models.CASCADE, related_name="imported_transcripts"
     )
     frame = models.PositiveIntegerField(default=0)
-    number = models.PositiveIntegerField(help_text="1-based; the highest is the one in use")
+    number = models.PositiveIntegerField(help_text="1-based; the highest that was not withdrawn is the one in use")
     name = models.CharField(max_length=250, help_text="file name as received, made safe")
     data = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     lines = models.PositiveIntegerField(help_text="lines with text")
     importer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     objects = ImportedTranscriptQuerySet.as_manager()
 

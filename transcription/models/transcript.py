@@ -28,6 +28,13 @@ class TranscriptRevision(models.Model):
     source = models.CharField(max_length=10, choices=Source)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     vote = models.ForeignKey("transcription.Vote", on_delete=models.SET_NULL, null=True, related_name="+")
+    transcript = models.ForeignKey(
+        "transcription.ImportedTranscript",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="what text of the source import was placed from",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -52,9 +52,14 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     page, run = work.page, work.run
     assert page is not None
     assert run is not None
-    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).select_related("importer").first()
-    if transcript is None:
+    if work.transcript_id is None or not Page.objects.filter(pk=page.pk).exists():
         raise LostLease(f"The transcript of work {work.pk} was deleted with its page; nothing is left to place.")
+    transcript = _in_use(page)
+    if transcript is None:
+        with finishing(work, token) as locked:
+            assert locked is not None
+            _go_on(locked, run, [], work)
+        return
     texts = transcript_lines(transcript.name, bytes(transcript.data))
     places = list(run.layout.places.select_related("line__current").order_by("position")) if run.layout else []
     kept = _kept(transcript, places)
@@ -65,6 +70,9 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     entries = [*kept.values(), *(_entry(placed, places[placed.line].line_id) for placed in aligned.placed)]
     with finishing(work, token) as locked:
         assert locked is not None
+        if _in_use(locked) != transcript:  # withdrawn or followed by another, which has its own work
+            _go_on(locked, run, [], work)
+            return
         Alignment.objects.update_or_create(
             transcript=transcript,
             run=run,
@@ -73,6 +81,11 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
         if locked.approved_at is None:
             _transcribe(entries, transcript)
         _go_on(locked, run, entries, work)
+
+
+def _in_use(page: Page) -> ImportedTranscript | None:
+    transcripts = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing()
+    return transcripts.select_related("importer").first()
 
 
 def transcript_lines(name: str, data: bytes) -> list[str]:
@@ -164,7 +177,7 @@ def _transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> Non
         if current is not None and outranked_by(Source.IMPORT, current):
             continue
         if current is None or current.source != Source.IMPORT or current.text != text:
-            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer)
+            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer, transcript=transcript)
 
 
 def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:

@@ -28,7 +28,8 @@ from transcription.models import (
     WorkState,
 )
 from transcription.steps.arrange import arrange_pages
-from transcription.steps.queue import enqueue, lock_in_order
+from transcription.steps.bell import ring_on_commit
+from transcription.steps.queue import QUEUE_OF_STEP, enqueue, lock_in_order
 from transcription.steps.vocabulary import pin_vocabulary
 
 OPEN = [WorkState.QUEUED, WorkState.RUNNING]
@@ -112,7 +113,7 @@ def follow(step: Step, *, page: Page, run: Run, stage: int, lane: int) -> None:
 
 def after_score(*, page: Page, run: Run, stage: int, lane: int) -> None:
     """Go on to the decision, by way of the transcript that was brought for the page, where there is one."""
-    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).only("pk").first()
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing().only("pk").first()
     if transcript is None:
         follow(Step.ROUTE, page=page, run=run, stage=stage, lane=lane)
     else:
@@ -123,18 +124,22 @@ def after_score(*, page: Page, run: Run, stage: int, lane: int) -> None:
 def place_transcript(
     transcript: ImportedTranscript, *, page: Page, run: Run, stage: int, lane: int, profile_version: ProfileVersion
 ) -> None:
-    """Queue the placing of a transcript's words on the run's lines, with the first pass of ``profile_version``."""
+    """Queue the placing of a transcript's words on the run's lines, with the first pass of ``profile_version``.
+
+    One that was placed on them before is placed again: another one may have stood there in between.
+    """
     first = profile_version.stage_passes.filter(stage=0).order_by("position", "pk").first()
-    enqueue(
-        step=Step.ALIGN,
-        collection_id=page.collection_id,
-        lane=lane,
-        page_id=page.pk,
-        run_id=run.pk,
-        stage=stage,
-        pass_version_id=first.pass_version_id if first is not None else None,
-        transcript_id=transcript.pk,
-    )
+    identity = {
+        "page_id": page.pk,
+        "run_id": run.pk,
+        "stage": stage,
+        "pass_version_id": first.pass_version_id if first is not None else None,
+        "transcript_id": transcript.pk,
+    }
+    if enqueue(step=Step.ALIGN, collection_id=page.collection_id, lane=lane, **identity) is None:
+        done = Work.objects.filter(step=Step.ALIGN, state=WorkState.DONE, **identity)
+        if done.update(state=WorkState.QUEUED, attempts=0, interruptions=0, not_before=None, ended_at=None):
+            ring_on_commit(QUEUE_OF_STEP[Step.ALIGN])
 
 
 def after_failure(work: Work, page: Page | None) -> None:

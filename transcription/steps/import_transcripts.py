@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from transcription.errors import BadInput
+from transcription.formats.ground_truth import is_markup
 from transcription.formats.kinds import safe_name
+from transcription.formats.plain_text import decoded
+from transcription.formats.script import is_writing
 from transcription.htr.transcript_alignment import words_of
 from transcription.models import Collection, Document, ImportedTranscript, Lane, Original, Page, PageState
 from transcription.models.page import FINISHED_STATES
@@ -25,6 +30,12 @@ from transcription.steps.profiles import profile_version_of
 
 SUFFIXES = {".txt", ".xml"}
 LARGEST_FILE = 2 * 2**20  # bytes: a page of ALTO with every character's place
+ENCODING_NAMES = {
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "cp1252": "Windows-1252",
+    "latin-1": "ISO 8859-1",
+}
 MOST_WORDS = 2000  # on one page; what is longer is a whole document
 _IMAGE = re.compile(r"\.(?:jpe?g|png|tiff?|pdf|webp|jp2)$", re.IGNORECASE)
 _PAGE_OF = re.compile(r"(?P<stem>.+?)[-_. ]*(?:p|page|f|s)?[-_. ]*0*(?P<number>[1-9]\d{0,3})", re.IGNORECASE)
@@ -33,10 +44,45 @@ _CONTROLS = re.compile("[\x80-\x9f\ufffd]")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One file that was taken in; ``new`` is False where the page had the very same transcript already."""
+    """One file that was taken in; ``new`` is False where the page had the very same transcript already.
+
+    ``replaces`` is the transcript that was in use before, ``approved`` the page, where it was approved: it stays as it
+    is. ``encoding`` is what plain text was taken for.
+    """
 
     transcript: ImportedTranscript
     new: bool
+    replaces: ImportedTranscript | None = None
+    approved: Page | None = None
+    encoding: str = "utf-8"
+
+    def remarks(self) -> list[str]:
+        """What the one who brought it must know beside that it was taken."""
+        said = []
+        if self.encoding != "utf-8":
+            said.append(
+                _("“%(name)s” is not in UTF-8; it was read as %(encoding)s.")
+                % {"name": self.transcript.name, "encoding": ENCODING_NAMES[self.encoding]}
+            )
+        if self.replaces is not None:
+            said.append(
+                _("“%(name)s” replaces the transcript “%(before)s” of %(date)s, which is kept.")
+                % {
+                    "name": self.transcript.name,
+                    "before": self.replaces.name,
+                    "date": localtime(self.replaces.created_at).strftime("%Y-%m-%d %H:%M"),
+                }
+            )
+        if self.approved is not None:
+            said.append(
+                _("Page %(number)d of “%(document)s” is approved; “%(name)s” is kept and nothing was changed.")
+                % {
+                    "number": self.approved.position,
+                    "document": self.approved.document.title,
+                    "name": self.transcript.name,
+                }
+            )
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +186,8 @@ def import_transcripts(
             imported = import_transcript(
                 original=original, frame=frame, name=name, data=data, lines=lines, importer=importer
             )
+            if imported.new and not is_markup(data, name):
+                imported = replace(imported, encoding=decoded(data)[1])
         except BadInput as error:
             report.refused.append(Refused(name, error.code, error.message))
             continue
@@ -150,7 +198,8 @@ def import_transcripts(
 
 def check_transcript(name: str, data: bytes) -> int:
     """How many lines with text a file holds. Raises BadInput for what is no transcript of a page: ``empty``,
-    ``wrong-type``, ``too-large``, ``too-long``, ``wrong-encoding``, ``no-text``, and what reading XML raises."""
+    ``wrong-type``, ``too-large``, ``too-long``, ``wrong-encoding``, ``no-text``, ``not-text``, and what reading XML
+    raises."""
     if PurePosixPath(name).suffix.lower() not in SUFFIXES:
         raise BadInput(
             _("“%(name)s” is no transcript: bring .txt with the page's line breaks, or PAGE or ALTO XML.")
@@ -172,6 +221,12 @@ def check_transcript(name: str, data: bytes) -> int:
             _("“%(name)s” is in an encoding that is not known: save it again as UTF-8.") % {"name": name},
             code="wrong-encoding",
         )
+    if not is_writing("\n".join(lines)):
+        raise BadInput(
+            _("“%(name)s” is no text: its bytes make characters of many writings. Open it and save it again as UTF-8.")
+            % {"name": name},
+            code="not-text",
+        )
     count = len(words_of(lines))
     if count > MOST_WORDS:
         raise BadInput(
@@ -191,13 +246,11 @@ def import_transcript(
     """
     digest = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        with connection.cursor() as cursor:  # the page may not exist yet, so that there is no row to lock
-            key = f"transcript:{original.pk}:{frame}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-        page = Page.objects.select_for_update(of=("self",)).filter(original=original, frame=frame).first()
-        last = ImportedTranscript.objects.of_page(original.pk, frame).defer("data").first()
-        if last is not None and last.sha256 == digest:
-            return Imported(last, new=False)
+        page = lock_page_of(original.pk, frame)
+        earlier = ImportedTranscript.objects.of_page(original.pk, frame).defer("data")
+        last, in_use = earlier.first(), earlier.standing().first()
+        if in_use is not None and in_use.sha256 == digest:
+            return Imported(in_use, new=False)
         transcript = ImportedTranscript.objects.create(
             original=original,
             frame=frame,
@@ -208,10 +261,25 @@ def import_transcript(
             lines=lines,
             importer=importer,
         )
-        if page is not None and page.run is not None and page.state in [PageState.SCORED, *FINISHED_STATES]:
-            # With the pass as it is now: a worker need not hold the version that once read the page.
-            present = profile_version_of(original.collection)
-            flow.place_transcript(
-                transcript, page=page, run=page.run, stage=page.run.stage, lane=Lane.BULK, profile_version=present
-            )
-    return Imported(transcript, new=True)
+        if page is not None:
+            place_if_read(transcript, page)
+    approved = page if page is not None and page.approved_at is not None else None
+    return Imported(transcript, new=True, replaces=in_use, approved=approved)
+
+
+def lock_page_of(original_id: uuid.UUID, frame: int) -> Page | None:
+    """The page of a frame under its lock; a lock of the same kind, and None, where its file was not opened yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"transcript:{original_id}:{frame}"])
+    pages = Page.objects.select_for_update(of=("self",)).select_related("collection", "document", "run")
+    return pages.filter(original=original_id, frame=frame).first()
+
+
+def place_if_read(transcript: ImportedTranscript, page: Page) -> None:
+    """Queue the placing on a page that is read; one that is not will ask itself. The caller holds the page lock."""
+    if page.run is None or page.state not in [PageState.SCORED, *FINISHED_STATES]:
+        return
+    # With the pass as it is now: a worker need not hold the version that once read the page.
+    present = profile_version_of(page.collection)
+    run = page.run
+    flow.place_transcript(transcript, page=page, run=run, stage=run.stage, lane=Lane.BULK, profile_version=present)

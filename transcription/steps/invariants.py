@@ -94,8 +94,9 @@ INVARIANTS: dict[str, str] = {
         GROUP BY l.id, c.number HAVING c.number IS DISTINCT FROM max(r.number)""",
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
-        JOIN transcription_transcriptrevision earlier ON earlier.line_id = r.line_id AND earlier.number < r.number
-        WHERE r.source = 'vote' AND earlier.source IN ('person', 'import', 'bulk')""",
+        JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1
+        LEFT JOIN transcription_importedtranscript brought ON brought.id = last.transcript_id
+        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL""",
 }
 
 

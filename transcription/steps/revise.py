@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from transcription.htr.text import clean
-from transcription.models import Line, Source, TranscriptRevision, Vote
+from transcription.models import ImportedTranscript, Line, Source, TranscriptRevision, Vote
 from transcription.models.transcript import PRECEDENCE
 
 
@@ -15,12 +15,18 @@ def outranked_by(source: Source, current: TranscriptRevision) -> bool:
 
 
 def revise(
-    *, line: Line, text: str, source: Source, author: User | None = None, vote: Vote | None = None
+    *,
+    line: Line,
+    text: str,
+    source: Source,
+    author: User | None = None,
+    vote: Vote | None = None,
+    transcript: ImportedTranscript | None = None,
 ) -> TranscriptRevision:
     """Append the next revision and make it current. The caller holds the page lock, so numbers have no gaps."""
     number = line.current.number + 1 if line.current is not None else 1
     revision = TranscriptRevision.objects.create(
-        line=line, number=number, text=clean(text), source=source, author=author, vote=vote
+        line=line, number=number, text=clean(text), source=source, author=author, vote=vote, transcript=transcript
     )
     line.current = revision
     line.save(update_fields=["current"])

@@ -65,5 +65,6 @@ def failed_checks(run: Run) -> list[str]:
 def transcript_checks(run: Run) -> list[str]:
     """Words that somebody brought for this page and that no line was found for are on the page or are not: a person
     must look."""
-    latest = Alignment.objects.filter(run=run).order_by("-transcript__number").first()
+    standing = Alignment.objects.filter(run=run, transcript__withdrawn_at=None)
+    latest = standing.order_by("-transcript__number").first()
     return [TRANSCRIPT_UNPLACED] if latest is not None and latest.unplaced else []

@@ -25,6 +25,18 @@ class Brought:
     page: Page | None
     alignment: Alignment | None
     failed: bool = False  # its placing was given up; the page says why
+    others: tuple[ImportedTranscript, ...] = ()  # of the same page, newest first
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether its page was approved before it came, so that nothing was changed."""
+        approved = self.page.approved_at if self.page is not None else None
+        return approved is not None and approved <= self.transcript.created_at
+
+    @property
+    def before(self) -> ImportedTranscript | None:
+        """What is in use again once this one is removed."""
+        return next((each for each in self.others if each.withdrawn_at is None), None)
 
     @property
     def being_placed(self) -> bool:
@@ -38,7 +50,8 @@ class Brought:
 
     @property
     def unplaced(self) -> list[Unplaced]:
-        if self.alignment is None or self.page is None or self.page.layout is None:
+        """Nothing on an approved page: who approved it has decided."""
+        if self.alignment is None or self.page is None or self.page.layout is None or self.page.approved_at is not None:
             return []
         places = self.page.layout.places.values_list("line", "position") if self.alignment.unplaced else []
         numbers = {line: number for number, (line, _position) in enumerate(sorted(places, key=lambda p: p[1]), 1)}
@@ -55,7 +68,7 @@ class Brought:
 
 def brought_for(page: Page) -> Brought | None:
     """The transcript that was brought for ``page``, or None."""
-    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).defer("data").first()
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing().defer("data").first()
     if transcript is None:
         return None
     return Brought(transcript, page, transcript.alignments.filter(run=page.run_id).first())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -16,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from transcription.models import Alignment, Collection, Document, Failure, ImportedTranscript, Page, Step
 from transcription.models.imported import ImportedTranscriptQuerySet
 from transcription.steps.import_transcripts import LARGEST_FILE, ImportReport, import_transcripts
+from transcription.steps.withdraw import withdraw_transcript
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.brought import Brought
 from transcription.views.keyset import Slice, paged
@@ -61,13 +64,34 @@ def _named(files: Iterable[UploadedFile[Any]]) -> Iterator[tuple[str, bytes]]:
 
 def _summary(collection: Collection, report: ImportReport, before: dict[str, Any]) -> dict[str, Any]:
     problems = before.get("problems", []) + [[refused.name, refused.message] for refused in report.refused]
+    remarks = before.get("remarks", []) + [each.remarks() for each in report.imported if each.remarks()]
     return {
         "collection": collection.pk,
         "new": before.get("new", 0) + report.new,
         "known": before.get("known", 0) + len(report.imported) - report.new,
         "refused": before.get("refused", 0) + len(report.refused),
         "problems": problems[:PROBLEMS_SHOWN],
+        "remarks": remarks[:PROBLEMS_SHOWN],
     }
+
+
+@require_POST
+@signed_in
+def transcript_withdraw(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Take a transcript out of use; the one before it is in use again."""
+    transcript = get_object_or_404(
+        ImportedTranscript.objects.visible_to(request.user).defer("data").select_related("original"), pk=pk
+    )
+    in_use = withdraw_transcript(transcript, by=request.user)
+    if in_use is None:
+        said = _("“%(name)s” is no longer used; its lines have what the machine read.") % {"name": transcript.name}
+    else:
+        said = _("“%(name)s” is no longer used; “%(other)s” is in use.") % {
+            "name": transcript.name,
+            "other": in_use.name,
+        }
+    messages.success(request, said)
+    return redirect("transcription:transcripts", transcript.original.collection_id)
 
 
 @require_GET
@@ -113,17 +137,19 @@ def _screen(request: SignedInRequest, collection: Collection, *, refused: str = 
 
 
 def _in_use(collection: Collection) -> ImportedTranscriptQuerySet:
-    """The newest transcript of each page."""
+    """The transcript in use of each page; the newest, where all were withdrawn."""
     same = ImportedTranscript.objects.filter(original=OuterRef("original"), frame=OuterRef("frame"))
     later = same.filter(number__gt=OuterRef("number"))
     found: ImportedTranscriptQuerySet = ImportedTranscript.objects.filter(
-        ~Exists(later), original__collection=collection
+        Q(withdrawn_at=None) & ~Exists(later.standing())
+        | Q(withdrawn_at__isnull=False) & ~Exists(same.standing()) & ~Exists(later),
+        original__collection=collection,
     )
     return found.defer("data").select_related("original", "importer")
 
 
 def _rows(transcripts: Iterable[ImportedTranscript]) -> list[Brought]:
-    """With their pages and alignments; four queries whatever their number."""
+    """With their pages, alignments and those that were brought before; five queries whatever their number."""
     shown = list(transcripts)
     originals = [each.original_id for each in shown]
     pages = {
@@ -134,10 +160,15 @@ def _rows(transcripts: Iterable[ImportedTranscript]) -> list[Brought]:
     given_up = set(
         Failure.objects.open().filter(page__in=pages.values(), step=Step.ALIGN).values_list("page", flat=True)
     )
+    others: dict[tuple[object, int], list[ImportedTranscript]] = defaultdict(list)
+    for other in ImportedTranscript.objects.filter(original__in=originals).defer("data").order_by("-number"):
+        others[other.original_id, other.frame].append(other)
     rows = []
     for transcript in shown:
         page = pages.get((transcript.original_id, transcript.frame))
         run = page.run_id if page is not None else None
         alignment = alignments.get((transcript.pk, run)) if run is not None else None
-        rows.append(Brought(transcript, page, alignment, failed=page is not None and page.pk in given_up))
+        same = [each for each in others[transcript.original_id, transcript.frame] if each != transcript]
+        failed = page is not None and page.pk in given_up
+        rows.append(Brought(transcript, page, alignment, failed=failed, others=tuple(same)))
     return rows

@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.factories import (
     create_document,
@@ -151,3 +152,38 @@ def test_the_bytes_are_given_back_as_they_came_and_only_as_a_download(staff: Cli
     assert answer.content == b"<script>"
     assert answer["Content-Type"] == "application/octet-stream"
     assert answer["Content-Disposition"] == 'attachment; filename="evil.html.txt"'
+
+
+def test_a_transcript_can_be_removed_and_those_of_the_page_stay_to_be_downloaded(staff: Client, page: Page) -> None:
+    first = create_imported_transcript(page=page, name="scan-1.txt", text="first")
+    second = create_imported_transcript(page=page, name="scan-1.txt", text="second")
+    assert "1 other of this page" in screen(staff, page.collection)
+    url = reverse("transcription:transcript_withdraw", args=[second.pk])
+    assert staff.get(url).status_code == 405
+    said = staff.post(url, follow=True).content.decode()
+    assert "is no longer used; “scan-1.txt” is in use" in said
+    for transcript in (first, second):
+        download = reverse("transcription:transcript_download", args=[transcript.pk])
+        assert download in said
+        assert staff.get(download).content == bytes(transcript.data)
+    said = staff.post(reverse("transcription:transcript_withdraw", args=[first.pk]), follow=True).content.decode()
+    assert "removed; kept, not used" in said
+
+
+def test_who_does_not_see_the_collection_cannot_remove_its_transcripts(client: Client, page: Page) -> None:
+    transcript = create_imported_transcript(page=page)
+    client.force_login(create_user())
+    assert client.post(reverse("transcription:transcript_withdraw", args=[transcript.pk])).status_code == 404
+
+
+def test_the_report_tells_of_replaced_ones_and_of_approved_pages_which_show_no_open_task(
+    staff: Client, page: Page
+) -> None:
+    place(page, unplaced=[{"text": "Witness my hand", "line": None}])
+    Page.objects.update(approved_at=timezone.now(), state=PageState.REVIEWED)
+    said = staff.get(reverse("transcription:page", args=[page.pk])).content.decode()
+    assert "found no place" not in said
+    said = bring(staff, page.collection, {"scan-1.txt": b"Dear Sir"})
+    assert "replaces the transcript “scan.txt” of" in said
+    assert "is approved; “scan-1.txt” is kept and nothing was changed" in said
+    assert "its page was approved before" in said

@@ -79,7 +79,7 @@ class Command(BaseCommand):
 
     def _take_transcripts(self, root: Path, target: Collection, owner: str | None, report: dict[str, Any]) -> None:
         """Each folder's transcripts belong to its own scans."""
-        report |= {"transcripts": 0, "transcripts_known": 0}
+        report |= {"transcripts": 0, "transcripts_known": 0, "remarks": []}
         importer = User.objects.filter(username=owner).first() if owner else None
         folders = defaultdict(list)
         for file in sorted(entry for entry in root.rglob("*") if entry.is_file() and _is_transcript(entry)):
@@ -90,6 +90,7 @@ class Command(BaseCommand):
             taken = import_transcripts(collection=target, files=named, importer=importer, document=document)
             report["transcripts"] += taken.new
             report["transcripts_known"] += len(taken.imported) - taken.new
+            report["remarks"] += [remark for each in taken.imported for remark in each.remarks()]
             report["rejected"] += [
                 {"file": each.name, "code": each.code, "message": each.message} for each in taken.refused
             ]
