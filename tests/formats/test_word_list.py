@@ -61,6 +61,28 @@ def test_a_bad_line_costs_that_line_and_is_named() -> None:
     assert "no letter" in found.problems[2].message
 
 
+def test_a_row_without_a_term_is_said_by_its_cell() -> None:
+    assert read_word_list(b"Smith,name\n,place,by the sea\n", "a.csv").problems == [
+        word_list.LineProblem(2, "The first cell is empty.")
+    ]
+    assert read_word_list(b"note,term\nsea,\nx,Smith", "a.csv").problems == [
+        word_list.LineProblem(2, "The cell of the term is empty.")
+    ]
+
+
+def test_single_letters_and_bare_numbers_are_left_out() -> None:
+    found = read_word_list("Smith\nB\n1824\n12/7\nYork 2\n字\n".encode(), "a.txt")
+    assert [entry.text for entry in found.entries] == ["Smith", "York 2", "字"]
+    assert [(problem.line, problem.skipped) for problem in found.problems] == [(2, True), (3, True), (4, True)]
+
+
+def test_terms_that_differ_in_capitals_only_are_taken_and_said_last() -> None:
+    found = read_word_list(b"Douglass\nDOUGLASS\n---\ndouglass\nDouglass\n", "a.txt")
+    assert [entry.text for entry in found.entries] == ["Douglass", "DOUGLASS", "douglass"]
+    assert [(problem.line, problem.skipped) for problem in found.problems] == [(3, True), (2, False), (4, False)]
+    assert "of line 1 differ in capitals only" in found.problems[-1].message
+
+
 def test_a_quotation_mark_that_is_not_closed_costs_one_line() -> None:
     found = read_word_list(b'term,kind\n"Smith,name\nYork,place\n"Bath, Spa",place\n', "a.csv")
     assert [(entry.text, entry.kind) for entry in found.entries] == [("York", "place"), ("Bath, Spa", "place")]

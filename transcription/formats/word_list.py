@@ -98,7 +98,7 @@ def read_word_list(data: bytes, name: str) -> WordList:
 def tidy_term(text: str) -> str:
     """``text`` as it is stored: NFC, white space collapsed, without an apostrophe put there against formulas.
 
-    Raises BadTerm for what is no term: control characters, too long, without any letter or digit.
+    Raises BadTerm for what is no term: control characters, too long, without any letter, a single letter.
     """
     text = without_apostrophe(text).replace("\t", " ")
     shown = _shown(text)
@@ -109,7 +109,12 @@ def tidy_term(text: str) -> str:
     if len(term) > LONGEST_TERM:
         raise BadTerm(f"“{shown}” has {len(term):,} characters, {LONGEST_TERM} are allowed; write one term a line.")
     if not any(map(str.isalnum, term)):
-        raise BadTerm(f"“{shown}” holds no letter or digit.")
+        raise BadTerm(f"“{shown}” holds no letter.")
+    # Every page has numbers and letters alone: listed, they would draw readings away from words.
+    if not any(map(str.isalpha, term)):
+        raise BadTerm(f"“{shown}” is a bare number, which is hardly useful in a vocabulary.")
+    if len(term) == 1 and term.lower() != term.upper():  # a single ideograph is a word
+        raise BadTerm(f"“{shown}” is a single letter, which is hardly useful in a vocabulary.")
     return term
 
 
@@ -185,8 +190,13 @@ def _csv_rows(lines: list[str], found: WordList, suffix: str) -> Iterator[tuple[
         row = [
             cells[columns[key]] if columns.get(key, len(cells)) < len(cells) else "" for key in ("term", "kind", "note")
         ]
-        if any(cell.strip() for cell in cells):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if row[0].strip():
             yield number, row
+        else:
+            which = "first cell" if columns["term"] == 0 else "cell of the term"
+            found.problems.append(LineProblem(number, f"The {which} is empty."))
 
 
 def _delimiter(lines: list[str], default: str) -> str:
@@ -209,8 +219,13 @@ def _header(cells: list[str]) -> dict[str, int]:
 
 
 def _collect(rows: Iterable[tuple[int, list[str]]], found: WordList) -> None:
-    """Check rows and add their terms to ``found``; a term said again adds the kind or note it had not."""
+    """Check rows and add their terms to ``found``; a term said again adds the kind or note it had not.
+
+    Terms that differ in capitals stay apart, as texts are diplomatic, and are said.
+    """
     places: dict[str, int] = {}
+    alike: dict[str, tuple[str, int]] = {}  # the first term of each spelling, whatever its capitals, and its line
+    variants: list[LineProblem] = []
     for line, row in rows:
         text, kind, note = [*row, "", ""][:3]
         try:
@@ -221,17 +236,23 @@ def _collect(rows: Iterable[tuple[int, list[str]]], found: WordList) -> None:
         known = _KIND_WORDS.get(kind.strip().casefold(), "")
         if kind.strip() and not known:
             message = (
-                f"“{_shown(kind)}” is no kind of term (name, place or term); “{_shown(term)}” was taken without one."
+                f"“{_shown(kind)}” is no kind (name, place or term); “{_shown(term)}” was taken without it. "
+                "A new word without a kind is shown as a term."
             )
             found.problems.append(LineProblem(line, message, skipped=False))
         entry = WordEntry(term, known, tidy_note(note))
         if term not in places:
             places[term] = len(found.entries)
             found.entries.append(entry)
+            first_so, at = alike.setdefault(term.casefold(), (term, line))
+            if first_so != term:
+                both = f"“{_shown(term)}” and “{_shown(first_so)}” of line {at:,}"
+                variants.append(LineProblem(line, f"{both} differ in capitals only; both were taken.", skipped=False))
             continue
         found.repeated += 1
         first = found.entries[places[term]]
         found.entries[places[term]] = WordEntry(term, first.kind or entry.kind, first.note or entry.note)
+    found.problems += variants  # behind what is wrong: they may be meant
 
 
 def tidy_note(note: str) -> str:

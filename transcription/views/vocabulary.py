@@ -100,6 +100,20 @@ def term_add(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+def term_kind(request: SignedInRequest, pk: int, term: int) -> HttpResponse:
+    """Give one term another kind, where it stands in the list."""
+    collection = collection_or_404(request, pk)
+    found = get_object_or_404(Term.objects.filter(collection=collection).present(), pk=term)
+    kind = request.POST.get("kind", "")
+    if kind in TermKind.values:
+        merge_terms(collection=collection, entries=[WordEntry(found.text, kind)])
+        said = _("“%(term)s” is now a %(kind)s.") % {"term": found.text, "kind": TermKind(kind).label}
+        messages.success(request, said)
+    return redirect(request.POST.get("next", "") if _is_here(request, collection) else _url(collection))
+
+
+@require_POST
+@signed_in
 def term_remove(request: SignedInRequest, pk: int, term: int) -> HttpResponse:
     collection = collection_or_404(request, pk)
     found = get_object_or_404(Term.objects.filter(collection=collection).present(), pk=term)

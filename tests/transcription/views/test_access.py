@@ -52,6 +52,7 @@ OF_COLLECTION = {
 OF_OTHERS = {
     "failure_retry": ("post", Role.STAFF, 302),
     "member_remove": ("post", Role.ADMIN, 302),
+    "term_kind": ("post", Role.STAFF, 302),
     "term_remove": ("post", Role.STAFF, 302),
     "transcript_download": ("get", Role.STAFF, 200),
     "collection_control": ("post", Role.ADMIN, 302),
@@ -94,6 +95,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
     keys: dict[str, Callable[[], list[object]]] = {
         "failure_retry": lambda: [create_failure(collection=collection, page=page).pk],
         "member_remove": lambda: [collection.pk, create_membership(collection=collection, role=Role.STAFF).pk],
+        "term_kind": lambda: [collection.pk, create_term(collection=collection).pk],
         "term_remove": lambda: [collection.pk, create_term(collection=collection).pk],
         "transcript_download": lambda: [create_imported_transcript(page=page).pk],
         "collection_control": lambda: [collection.pk, "pause"],

@@ -12,7 +12,7 @@ from django.urls import reverse
 from tests.factories import create_collection, create_page, create_run, create_term
 from transcription.formats.word_list import WordEntry
 from transcription.models import Collection, PageState, Role, Term, TermKind
-from transcription.steps.vocabulary import merge_terms, pages_read_before
+from transcription.steps.vocabulary import merge_terms, pages_read_before, present_revision
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_report_is_shown_where_it_belongs(staff: Client, collection: Collectio
 def test_a_long_list_of_problems_is_cut(staff: Client, collection: Collection) -> None:
     screen = upload(staff, collection, b"Smith\n" + b"---\n" * 150)
     assert "150 lines left out" in screen
-    assert screen.count("holds no letter or digit") == 100
+    assert screen.count("holds no letter.") == 100
     assert "and 50 more" in screen
 
 
@@ -134,6 +134,22 @@ def test_a_long_vocabulary_is_paged_by_key(staff: Client, collection: Collection
     )
     assert [row.text for row in last.context["part"].rows] == [f"Name{number:04}" for number in range(200, 250)]
     assert "250" in first.content.decode()
+
+
+def test_the_kind_of_a_word_is_changed_where_it_stands(staff: Client, collection: Collection) -> None:
+    term = create_term(collection=collection, text="York", kind=TermKind.NAME)
+    before = present_revision(collection)
+    here = f"{url(collection)}?q=york"
+    change = reverse("transcription:term_kind", args=[collection.pk, term.pk])
+    assert staff.post(change, {"kind": "place", "next": here})["Location"] == here
+    term.refresh_from_db()
+    assert (term.kind, present_revision(collection)) == (TermKind.PLACE, before), "no page was read otherwise"
+    assert staff.post(change, {"kind": "horse", "next": "https://example.org/"})["Location"] == url(collection)
+    term.refresh_from_db()
+    assert term.kind == TermKind.PLACE
+    elsewhere = create_term(collection=create_collection(), text="York")
+    foreign = reverse("transcription:term_kind", args=[collection.pk, elsewhere.pk])
+    assert staff.post(foreign, {"kind": "place"}).status_code == 404
 
 
 def test_one_word_is_removed_and_one_stays_where_one_was(staff: Client, collection: Collection) -> None:
