@@ -73,6 +73,8 @@ def test_the_worst_page_is_corrected_by_keys_alone_and_approved(sign_in: SignIn,
     expect(tab.locator("body[data-ready]")).to_be_attached()
     expect(tab.get_by_test_id("unsure-count")).to_have_text("Unsure 1 of 3")
     expect(tab.locator(".word-current")).to_have_text("Anne")
+    expect(tab.locator("#approve")).to_contain_text("doubtful words checked")
+    expect(tab.locator(".choice").nth(0)).to_contain_text("as read · 1 of 3 passes (plain)")
     expect(tab.locator(".choice").nth(1)).to_contain_text("Anna")
     expect(tab.locator(".choice").nth(1)).to_contain_text("2 of 3 passes (clahe, adaptive)")
     tab.keyboard.press("1")  # Anna

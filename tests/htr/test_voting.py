@@ -161,6 +161,13 @@ def test_an_inserted_word_is_voted_away_and_kept() -> None:
     assert [other.text for other in consensus.words[0].alternatives] == ["the old"]
 
 
+def test_a_word_voted_away_is_said_to_be_read_by_those_who_read_its_neighbor_too() -> None:
+    both = voted("the house", "the old house", "the house").words[0]
+    assert [(other.text, other.passes) for other in both.alternatives] == [("the old", ("pass1",))]
+    nobody = voted("the house", "thy old house", "the house", "the house").words[0]
+    assert {other.text: other.passes for other in nobody.alternatives} == {"thy": ("pass1",), "the old": ()}
+
+
 def test_a_missing_word_is_put_back_and_its_absence_is_an_alternative() -> None:
     consensus = voted("the house", "the old house", "the old house")
     assert consensus.text == "the old house"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -130,3 +131,4 @@ def test_history_shows_what_changed_and_what_the_passes_read(client: Client, lin
     assert "<del>Anne</del>" in shown
     assert "<ins>Anna</ins>" in shown
     assert "clahe+starter" in shown
+    assert re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d<", shown)

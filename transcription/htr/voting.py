@@ -359,7 +359,9 @@ def _with_lost(words: list[WordVote], lost: list[tuple[int, _Arc]]) -> list[Word
     for before, arc in lost:
         owner = max(0, before - 1)
         pair = (words[owner].text, arc.text) if before else (arc.text, words[owner].text)
-        added.setdefault(owner, []).append(Alternative(" ".join(pair), arc.support, arc.passes))
+        # Who read the lost word may have read its neighbor otherwise: then nobody read the two together.
+        passes = tuple(name for name in arc.passes if name in words[owner].passes)
+        added.setdefault(owner, []).append(Alternative(" ".join(pair), arc.support, passes))
     return [
         replace(word, alternatives=word.alternatives + tuple(added[k])) if k in added else word
         for k, word in enumerate(words)

@@ -96,9 +96,10 @@ export class Lines {
     return button;
   }
 
-  #passes(passes) {
+  /** Who read a word so. `otherwise` says what it is when no pass did. */
+  #passes(passes, otherwise = "noPasses") {
     if (passes.includes("vocabulary")) return this.t("vocabulary");
-    if (!passes.length) return this.t("noPasses");
+    if (!passes.length) return this.t(otherwise);
     const names = passes.map((name) => name.split("+")[0]).join(", ");
     return `${this.t("passes", { count: passes.length, total: Math.max(this.page.data.passes, passes.length) })} (${names})`;
   }
@@ -113,7 +114,7 @@ export class Lines {
         make("span", { className: "choice-note", textContent: note })));
     const list = make("ol", { className: "choices" });
     list.setAttribute("role", "list");
-    if (unsure) list.append(choice("0", word.text, `${this.t("asRead")} · ${this.#passes(word.passes)}`, { confirm: "" }));
+    if (unsure) list.append(choice("0", word.text, `${this.t("asRead")} · ${this.#passes(word.passes, "composed")}`, { confirm: "" }));
     word.alternatives.slice(0, 9).forEach((other, k) => {
       list.append(choice(k + 1, other.text || this.t("nothing"), this.#passes(other.passes), { take: k }));
     });

@@ -307,8 +307,8 @@ function setMode(mode) {
   settings.mode = mode;
   for (const button of document.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === mode);
-    if (button.dataset.mode === mode) $("approve-mode").textContent = button.textContent.trim();
   }
+  $("approve-mode").textContent = t(mode);
 }
 for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => setMode(button.dataset.mode));
 
