@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", views.queue, name="queue"),
     path("review/start/", views.start, name="start"),
     path("review/pages/<int:pk>/", views.editor, name="editor"),
+    path("review/pages/<int:pk>/unplaced/", views.unplaced, name="unplaced"),
     path("review/pages/<int:pk>/claim/", views.claim, name="claim"),
     path("review/pages/<int:pk>/heartbeat/", views.heartbeat, name="heartbeat"),
     path("review/pages/<int:pk>/release/", views.release, name="release"),

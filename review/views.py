@@ -100,6 +100,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
+            "unplaced": reverse("review:unplaced", args=[page.pk]),
         },
     }
     context = {
@@ -113,6 +114,15 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }
     return render(request, "review/editor.html", context)
+
+
+@login_required
+@require_GET
+def unplaced(request: HttpRequest, pk: int) -> HttpResponse:
+    """What of the page's transcript has no place yet, as a fragment; empty where nothing is left."""
+    page = _page(request, pk)
+    context = {"brought": brought_for(page), "usable": page.state == PageState.IN_REVIEW}
+    return render(request, "transcription/unplaced.html", context)
 
 
 @answers_json

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.factories import create_user
 from tests.steps.journey import TEXTS, prepared_page, work_until_nothing_is_due
-from transcription.models import PageState
+from transcription.models import Line, PageState, Source
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -51,18 +51,38 @@ def test_a_transcript_is_brought_placed_and_its_rest_shown(
     assert violations(tab) == []
     work_until_nothing_is_due()
     tab.reload()
-    expect(tab.locator("tbody")).to_contain_text("3 lines placed")
-    tab.get_by_role("link", name="1 without a place").click()
+    expect(tab.locator("tbody")).to_contain_text("3 of 4 lines placed")
+    tab.get_by_role("link", name="1 not").click()
     shown = tab.locator("#unplaced")
-    expect(shown).to_contain_text("1 line of the transcript you brought found no place")
+    expect(shown).to_contain_text("1 of 4 lines of the transcript p.txt found no place")
     expect(shown.locator("li")).to_have_text("Witness my hand this fourth day")
     expect(tab.locator("ol.transcript p").nth(1)).to_have_text(TEXTS[1])
     assert violations(tab) == []
     page.refresh_from_db()
     assert page.state == PageState.IN_REVIEW
+    expect(tab.get_by_role("heading", level=1)).to_be_in_viewport()
     tab.get_by_role("link", name="Review", exact=True).last.click()
+    expect(tab.locator("body[data-ready]")).to_be_attached()
     expect(tab.locator("#unplaced")).to_contain_text("Witness my hand this fourth day")
     assert violations(tab) == []
+    tab.locator("#approve").click()
+    expect(tab.locator("#approve-dialog")).to_contain_text("1 line of the transcript that was brought has no place")
+    tab.keyboard.press("Escape")
+    use = tab.get_by_role("button", name="Use on this line: Witness my hand this fourth day")
+    use.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_test_id("saving")).to_have_attribute("data-state", "saved")
+    expect(tab.locator("#unplaced li")).to_have_count(1)
+    expect(tab.locator("#unplaced .unplaced-text")).to_have_text(TEXTS[0])  # what stood on the line
+    line = Line.objects.filter(page=page).select_related("current").earliest("pk")
+    assert line.current is not None
+    assert (line.current.text, line.current.source) == ("Witness my hand this fourth day", Source.PERSON)
+    assert violations(tab) == []
+    tab.goto(f"/collections/{page.collection_id}/transcripts/")
+    tab.get_by_role("button", name="Remove p.txt").click()
+    assert violations(tab) == []
+    tab.get_by_role("button", name="Remove", exact=True).click()
+    expect(tab.locator("tbody")).to_contain_text("removed; kept, not used")
 
 
 def test_more_files_than_one_request_takes_are_sent_in_parts(

@@ -26,11 +26,11 @@ from transcription.models import (
 )
 from transcription.steps import align as align_module
 from transcription.steps import flow, queue
-from transcription.steps.align import unplaced
 from transcription.steps.control import rerun, retry
 from transcription.steps.correct import save_line
 from transcription.steps.import_transcripts import import_transcripts
 from transcription.steps.invariants import violations
+from transcription.steps.placement import unplaced
 from transcription.steps.purge import purge_collection
 from transcription.steps.withdraw import withdraw_transcript
 
@@ -89,7 +89,7 @@ class TestJourney:
         bring(page, f"{TRANSCRIPT}\nWitness my hand this fourth day")
         work_until_nothing_is_due()
         assert texts(page) == [(text, Source.IMPORT) for text in TEXTS]
-        assert Alignment.objects.get().unplaced == [{"text": "Witness my hand this fourth day", "line": None}]
+        assert Alignment.objects.get().unplaced == [{"text": "Witness my hand this fourth day", "line": None, "row": 3}]
         assert page.state == PageState.IN_REVIEW
         assert "transcript-unplaced" in RouteDecision.objects.get().reasons
 
@@ -132,6 +132,25 @@ class TestPrecedence:
         assert texts(page)[0] == ("Baptisms!", Source.PERSON)
         assert texts(page)[1:] == [(text, Source.IMPORT) for text in TEXTS[1:]]
         assert Alignment.objects.get().unplaced == []
+
+    def test_words_without_a_place_count_as_placed_once_a_person_has_typed_them(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        bring(page, f"{TRANSCRIPT}\nWitness my hand this fourth day")
+        work_until_nothing_is_due()
+        line = Line.objects.filter(page=page).select_related("current").latest("pk")
+        assert line.current is not None
+        typed = save_line(
+            line=line, text="Witness my hand this 4th day", base_revision=line.current.number, author=create_user()
+        )
+        left = Alignment.objects.get().unplaced
+        assert left == [{"text": TEXTS[2], "line": None, "row": 2}], "what stood there before has no place now"
+        rerun(page.collection)
+        work_until_nothing_is_due()
+        assert Alignment.objects.latest("pk").unplaced == left
+        assert texts(page)[2] == (typed.text, Source.PERSON)
+        line.refresh_from_db()
+        save_line(line=line, text=TEXTS[2], base_revision=typed.number, author=create_user())
+        assert [piece["row"] for piece in Alignment.objects.latest("pk").unplaced] == [3]
 
     def test_a_correction_stays_when_the_page_is_read_again(self, media_root: Path) -> None:
         page = prepared_page(media_root)
@@ -337,7 +356,7 @@ def test_unplaced_words_are_told_in_their_order_with_the_line_they_may_belong_to
         {"line": 8, "first": 3, "end": 5, "text": "four five", "accepted": False},
     ]
     assert unplaced(words, entries) == [
-        {"text": "three", "line": None},
-        {"text": "four five", "line": 8},
-        {"text": "six seven", "line": None},
+        {"text": "three", "line": None, "row": 0},
+        {"text": "four five", "line": 8, "row": 1},
+        {"text": "six seven", "line": None, "row": 2},
     ]

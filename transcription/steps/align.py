@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from transcription.engines.base import ForcedScorer
 from transcription.errors import LostLease
-from transcription.formats.ground_truth import parse_ground_truth
 from transcription.formats.pyramid import read_gray
 from transcription.htr.confidence import page_confidence
 from transcription.htr.crop import cut_line
 from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.enhance import enhance
 from transcription.htr.records import LineImage
-from transcription.htr.text import clean
-from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, Word, align_transcript, words_of
+from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, align_transcript, words_of
 from transcription.models import (
     Alignment,
     ImportedTranscript,
@@ -28,19 +25,25 @@ from transcription.models import (
     Run,
     Source,
     Step,
-    TranscriptRevision,
     Work,
 )
 from transcription.models.page import FINISHED_STATES
 from transcription.steps import flow
 from transcription.steps.files import local_path
+from transcription.steps.placement import (
+    Entry,
+    in_use,
+    kept_entries,
+    lines_of,
+    settle_typed,
+    transcript_lines,
+    unplaced,
+)
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
 from transcription.steps.route import decide, failed_checks, transcript_checks
 from transcription.steps.score import latest_votes
-
-Entry = dict[str, Any]
 
 
 def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -54,15 +57,16 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     assert run is not None
     if work.transcript_id is None or not Page.objects.filter(pk=page.pk).exists():
         raise LostLease(f"The transcript of work {work.pk} was deleted with its page; nothing is left to place.")
-    transcript = _in_use(page)
+    transcript = in_use(page)
     if transcript is None:
         with finishing(work, token) as locked:
             assert locked is not None
             _go_on(locked, run, [], work)
         return
     texts = transcript_lines(transcript.name, bytes(transcript.data))
-    places = list(run.layout.places.select_related("line__current").order_by("position")) if run.layout else []
-    kept = _kept(transcript, places)
+    words = words_of(texts)
+    places = lines_of(run)
+    kept = kept_entries(transcript, places, words)
     alphabet, found = _found(page, run, places, work.pass_version, progress)
     aligned = align_transcript(
         found, texts, alphabet, kept={i: range(entry["first"], entry["end"]) for i, entry in kept.items()}
@@ -70,27 +74,18 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     entries = [*kept.values(), *(_entry(placed, places[placed.line].line_id) for placed in aligned.placed)]
     with finishing(work, token) as locked:
         assert locked is not None
-        if _in_use(locked) != transcript:  # withdrawn or followed by another, which has its own work
+        if in_use(locked) != transcript:  # withdrawn or followed by another, which has its own work
             _go_on(locked, run, [], work)
             return
         Alignment.objects.update_or_create(
             transcript=transcript,
             run=run,
-            defaults={"placed": entries, "unplaced": unplaced(words_of(texts), entries)},
+            defaults={"placed": entries, "unplaced": unplaced(words, entries)},
         )
         if locked.approved_at is None:
             _transcribe(entries, transcript)
+        settle_typed(locked)  # a person may have typed while the words were placed
         _go_on(locked, run, entries, work)
-
-
-def _in_use(page: Page) -> ImportedTranscript | None:
-    transcripts = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing()
-    return transcripts.select_related("importer").first()
-
-
-def transcript_lines(name: str, data: bytes) -> list[str]:
-    """The lines with text of a transcript's file. Raises BadInput."""
-    return [text for text in (clean(line.text) for line in parse_ground_truth(data, name).lines) if text]
 
 
 def _found(
@@ -121,23 +116,6 @@ def _crops(page: Page, places: Sequence[LayoutLine], version: PassVersion) -> It
         yield LineImage(key, enhance(cut_line(image, place.geometry), version.recipe, version.recipe_options))
 
 
-def _kept(transcript: ImportedTranscript, places: Sequence[LayoutLine]) -> dict[int, Entry]:
-    """What the last alignment of this transcript placed and is not to be moved: entries by index of the line."""
-    last = transcript.alignments.order_by("-changed_at", "-pk").first()
-    accepted = {entry["line"]: entry for entry in (last.placed if last is not None else []) if entry["accepted"]}
-    return {
-        index: accepted[place.line_id]
-        for index, place in enumerate(places)
-        if place.line_id in accepted and _stands(place.line.current, accepted[place.line_id]["text"])
-    }
-
-
-def _stands(current: TranscriptRevision | None, text: str) -> bool:
-    if current is None:
-        return False
-    return current.source == Source.PERSON or (current.source == Source.IMPORT and current.text == text)
-
-
 def _entry(placed: Placed, line: int) -> Entry:
     return {
         "line": line,
@@ -147,26 +125,6 @@ def _entry(placed: Placed, line: int) -> Entry:
         "confidence": round(placed.confidence, 4),
         "accepted": placed.confidence >= SURE,
     }
-
-
-def unplaced(words: Sequence[Word], entries: Sequence[Entry]) -> list[Entry]:
-    """What no line was accepted for, in the transcript's order: ``text``, and the ``line`` it may belong to or None."""
-    taken = {k for entry in entries if entry["accepted"] for k in range(entry["first"], entry["end"])}
-    left: dict[int, Entry] = {}
-    for entry in entries:
-        if not entry["accepted"]:
-            left[entry["first"]] = {"text": entry["text"], "line": entry["line"]}
-            taken |= set(range(entry["first"], entry["end"]))
-    start = 0
-    for k, word in enumerate(words):
-        if k in taken:
-            continue
-        if start in left and k > 0 and k - 1 not in taken and words[k - 1].line == word.line:
-            left[start]["text"] += f" {word.text}"
-        else:
-            start = k
-            left[start] = {"text": word.text, "line": None}
-    return [left[first] for first in sorted(left)]
 
 
 def _transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> None:

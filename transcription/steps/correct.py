@@ -8,6 +8,7 @@ from django.db import transaction
 from transcription.errors import Conflict
 from transcription.htr.text import clean
 from transcription.models import Line, Page, Source, TranscriptRevision
+from transcription.steps.placement import settle_typed
 from transcription.steps.revise import revise
 
 
@@ -31,14 +32,16 @@ def save_line(*, line: Line, text: str, base_revision: int, author: User) -> Tra
     the same person (a repeated request) returns the revision that is there. Raises RevisionConflict.
     """
     with transaction.atomic():
-        Page.objects.select_for_update().get(pk=line.page_id)
+        page = Page.objects.select_for_update().get(pk=line.page_id)
         fresh = Line.objects.select_related("current__author").get(pk=line.pk)
         current = fresh.current
         if current is not None and _is_repeated(current, clean(text), base_revision, author):
             return current
         if (current.number if current is not None else 0) != base_revision:
             raise RevisionConflict(current)
-        return revise(line=fresh, text=text, source=Source.PERSON, author=author)
+        revision = revise(line=fresh, text=text, source=Source.PERSON, author=author)
+        settle_typed(page)
+        return revision
 
 
 def _is_repeated(current: TranscriptRevision, text: str, base_revision: int, author: User) -> bool:

@@ -25,7 +25,7 @@ from transcription.htr.transcript_alignment import words_of
 from transcription.models import Collection, Document, ImportedTranscript, Lane, Original, Page, PageState
 from transcription.models.page import FINISHED_STATES
 from transcription.steps import flow
-from transcription.steps.align import transcript_lines
+from transcription.steps.placement import transcript_lines
 from transcription.steps.profiles import profile_version_of
 
 SUFFIXES = {".txt", ".xml"}

@@ -45,8 +45,8 @@ class Brought:
 
     @property
     def placed(self) -> int:
-        """Lines that were given text."""
-        return sum(entry["accepted"] for entry in self.alignment.placed) if self.alignment else 0
+        """Lines of the file that stand on the page to their last word."""
+        return self.transcript.lines - self.missing if self.alignment else 0
 
     @property
     def unplaced(self) -> list[Unplaced]:
@@ -62,8 +62,11 @@ class Brought:
 
     @property
     def missing(self) -> int:
-        """How many pieces of it found no place."""
-        return len(self.alignment.unplaced) if self.alignment else 0
+        """Lines of the file of which something found no place."""
+        # Alignments made before pieces knew their line have one for each.
+        return (
+            len({entry.get("row", -n) for n, entry in enumerate(self.alignment.unplaced, 1)}) if self.alignment else 0
+        )
 
 
 def brought_for(page: Page) -> Brought | None:

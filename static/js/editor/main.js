@@ -10,6 +10,7 @@ import { Saver } from "./saver.js";
 import { Trouble, post } from "./server.js";
 import { loadSettings } from "./settings.js";
 import { makeSplit } from "./split.js";
+import { Unplaced } from "./unplaced.js";
 import { Viewer } from "./viewer.js";
 import { isUnsure, nextUnclear, tokens } from "./words.js";
 
@@ -131,8 +132,10 @@ const verbs = {
   },
   approve() {
     const { left, total } = page.count();
-    if (page.readOnly || left === 0) { approveNow(); return; }
-    $("approve-left").textContent = t("approveUnseen", { left, total });
+    const missing = unplaced.lines;
+    if (page.readOnly || (left === 0 && missing === 0)) { approveNow(); return; }
+    $("approve-left").textContent = left ? t("approveUnseen", { left, total }) : "";
+    $("approve-unplaced").textContent = missing === 0 ? "" : missing === 1 ? t("unplacedOne") : t("unplacedMany", { count: missing });
     $("approve-dialog").showModal();
   },
   skip() { leave(data.urls.skip, {}); },
@@ -183,6 +186,7 @@ const lines = new Lines($("lines"), page, {
   say, t, drafts,
   act: { take: verbs.take, confirm: verbs.confirm, conflict: (line) => askConflict(line) },
 });
+const unplaced = new Unplaced(page, { say, t, commit: () => lines.commit() });
 if (!page.lines.length) {
   $("no-lines").textContent = t("noLines");
   $("no-lines").hidden = false;

@@ -61,7 +61,8 @@ def screen(client: Client, collection: Collection) -> str:
 
 def place(page: Page, *, unplaced: list[dict[str, object]]) -> Alignment:
     """An alignment that gave the page's first line its text."""
-    transcript = create_imported_transcript(page=page, importer=create_user(username="ruth"))
+    text = "the old rector" + "".join(f"\n{piece['text']}" for piece in unplaced)
+    transcript = create_imported_transcript(page=page, text=text, importer=create_user(username="ruth"))
     assert page.layout is not None
     assert page.run is not None
     line = page.layout.places.select_related("line").first().line  # type: ignore[union-attr]  # it has two
@@ -112,8 +113,8 @@ def test_the_list_tells_what_became_of_each(staff: Client, page: Page) -> None:
     assert "is being placed" in screen(staff, page.collection)
     place(page, unplaced=[{"text": "Witness my hand", "line": None}])
     said = screen(staff, page.collection)
-    assert "1 line placed" in said
-    assert "1 without a place" in said
+    assert "1 of 2 lines placed" in said
+    assert ">1 not</a>" in said
     assert "ruth" in said
     assert said.count("<tbody>") == 1
     assert said.count('<th scope="row">') == 1, "only the transcript in use"
@@ -126,7 +127,7 @@ def test_the_page_shows_what_found_no_place_and_where_it_may_belong(staff: Clien
     place(page, unplaced=[{"text": "Witness my hand", "line": None}, {"text": "<b>& seal", "line": second.line_id}])
     said = staff.get(reverse("transcription:page", args=[page.pk])).content.decode()
     for text in (
-        "2 lines of the transcript you brought found no place",
+        "2 of 3 lines of the transcript scan.txt found no place",
         "Witness my hand",
         "line 2?",
         "&lt;b&gt;&amp; seal",
@@ -141,6 +142,7 @@ def test_reviewers_see_it_too_and_are_not_asked_about_words_that_were_brought(
     place(page, unplaced=[{"text": "Witness my hand", "line": None}])
     answer = member(Role.REVIEWER).get(reverse("review:editor", args=[page.pk]))
     assert "Witness my hand" in answer.content.decode()
+    assert 'data-use="Witness my hand"' in answer.content.decode()
     lines = answer.context["data"]["lines"]
     assert {word["confidence"] for word in lines[0]["words"]} == {None}
     assert None not in {word["confidence"] for word in lines[1]["words"]}

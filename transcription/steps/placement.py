@@ -1,0 +1,112 @@
+"""What of a brought transcript stands where, as the alignment keeps it: what stays placed, and what has no place."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from transcription.formats.ground_truth import parse_ground_truth
+from transcription.htr.text import clean
+from transcription.htr.transcript_alignment import Word, words_of
+from transcription.htr.typed_text import find_typed
+from transcription.models import Alignment, ImportedTranscript, LayoutLine, Page, Run, Source
+
+Entry = dict[str, Any]
+
+
+def transcript_lines(name: str, data: bytes) -> list[str]:
+    """The lines with text of a transcript's file. Raises BadInput."""
+    return [text for text in (clean(line.text) for line in parse_ground_truth(data, name).lines) if text]
+
+
+def in_use(page: Page) -> ImportedTranscript | None:
+    """The newest transcript of a page that was not withdrawn, with who brought it."""
+    transcripts = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing()
+    return transcripts.select_related("importer").first()
+
+
+def lines_of(run: Run) -> list[LayoutLine]:
+    """The lines of a run with their texts, in reading order."""
+    return list(run.layout.places.select_related("line__current").order_by("position")) if run.layout else []
+
+
+def kept_entries(
+    transcript: ImportedTranscript, places: Sequence[LayoutLine], words: Sequence[Word]
+) -> dict[int, Entry]:
+    """What is not to be moved, by the index of its line: brought text that stands, and what a person typed, which says
+    more of a line than any reading; where that is other text, what was placed there before, which they have seen."""
+    last = transcript.alignments.order_by("-changed_at", "-pk").first()
+    accepted = {entry["line"]: entry for entry in (last.placed if last is not None else []) if entry["accepted"]}
+    kept: dict[int, Entry] = {}
+    typed: dict[int, str] = {}
+    for index, place in enumerate(places):
+        current, entry = place.line.current, accepted.get(place.line_id)
+        if current is not None and current.source == Source.PERSON:
+            typed[index] = current.text
+        elif current is not None and entry and current.source == Source.IMPORT and current.text == entry["text"]:
+            kept[index] = entry
+    barred = _words_in(kept.values())
+    for index, text in typed.items():
+        stretch = find_typed(text, words, barred)
+        if stretch is not None:
+            kept[index] = _typed_entry(places[index].line_id, stretch, text)
+            barred |= set(stretch)
+    for index in typed:
+        entry = accepted.get(places[index].line_id)
+        if index not in kept and entry and not entry.get("typed") and barred.isdisjoint(_words_in([entry])):
+            kept[index] = entry
+            barred |= _words_in([entry])
+    return kept
+
+
+def _typed_entry(line: int, stretch: range, text: str) -> Entry:
+    place: Entry = {"line": line, "first": stretch.start, "end": stretch.stop, "text": text}
+    return place | {"confidence": 1.0, "accepted": True, "typed": True}
+
+
+def _words_in(entries: Iterable[Entry]) -> set[int]:
+    return {k for entry in entries for k in range(entry["first"], entry["end"])}
+
+
+def unplaced(words: Sequence[Word], entries: Sequence[Entry]) -> list[Entry]:
+    """What no line was accepted for, in the transcript's order, each piece within one line of it (``row``, 0-based):
+    ``text``, and the ``line`` it may belong to or None."""
+    taken = _words_in(entry for entry in entries if entry["accepted"])
+    guesses = {k: entry["line"] for entry in entries if not entry["accepted"] for k in _words_in([entry])}
+    pieces: list[Entry] = []
+    for (row, free), group in itertools.groupby(range(len(words)), key=lambda k: (words[k].line, k not in taken)):
+        if not free:
+            continue
+        piece = list(group)
+        lines = Counter(guesses[k] for k in piece if k in guesses).most_common(1)
+        text = " ".join(words[k].text for k in piece)
+        pieces.append({"text": text, "line": lines[0][0] if lines else None, "row": row})
+    return pieces
+
+
+def settle_typed(page: Page) -> None:
+    """Count as placed what people typed since the transcript in use was placed. The caller holds the page lock."""
+    alignment = _alignment_in_use(page)
+    if alignment is None or not (alignment.unplaced or any(entry.get("typed") for entry in alignment.placed)):
+        return
+    transcript = alignment.transcript
+    words = words_of(transcript_lines(transcript.name, bytes(transcript.data)))
+    kept = list(kept_entries(transcript, lines_of(alignment.run), words).values())
+    lines, barred = {entry["line"] for entry in kept}, _words_in(kept)
+    others = [
+        entry
+        for entry in alignment.placed
+        if not entry.get("typed") and entry["line"] not in lines and barred.isdisjoint(_words_in([entry]))
+    ]
+    alignment.placed = kept + others
+    alignment.unplaced = unplaced(words, alignment.placed)
+    alignment.save(update_fields=["placed", "unplaced", "changed_at"])
+
+
+def _alignment_in_use(page: Page) -> Alignment | None:
+    transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing().only("pk").first()
+    if transcript is None:
+        return None
+    return Alignment.objects.filter(transcript=transcript, run=page.run_id).select_related("transcript", "run").first()
