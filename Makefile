@@ -49,7 +49,7 @@ bench: install  ## Measure speed and accuracy on this machine
 	@$(PYTHON) manage.py bench
 
 stop: ## Stop a running Longhand of this folder, servers included
-	@if [ -x $(PYTHON) ]; then sh scripts/stop.sh $(PYTHON); fi
+	@sh scripts/stop.sh $(PYTHON)
 
 clean: stop  ## Remove the virtual environment and caches; the data in .longhand stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -96,14 +96,20 @@ def test_waiting_for_a_paused_collection_says_so_instead_of_waiting_for_ever(box
 
 
 def test_waiting_ends(box: Path) -> None:
+    errors = io.StringIO()
+    arguments = [str(box), "--collection", "Box 7", "--wait", "--seconds", "0.1"]
     with pytest.raises(CommandError, match="Not done after"):
-        run_import(box, "--collection", "Box 7", "--wait", "--seconds", "0.1")
+        call_command("import_folder", *arguments, stdout=io.StringIO(), stderr=errors)
+    assert errors.getvalue().splitlines() == ["2 files still to be opened; pages done: 0"]
 
 
 def test_the_owner_becomes_admin_of_a_new_collection(box: Path) -> None:
     user = create_user(username="anna")
     run_import(box, "--collection", "Box 7", "--owner", "anna")
     assert [(m.user, m.role) for m in Collection.objects.get().memberships.all()] == [(user, Role.ADMIN)]
+    errors = io.StringIO()
+    call_command("import_folder", str(box), "--collection", "Box 7", stdout=io.StringIO(), stderr=errors)
+    assert "“Box 7” is seen only by its members (anna) and administrators" in errors.getvalue()
     with pytest.raises(CommandError, match="no user “bert”"):
         run_import(box, "--collection", "Box 8", "--owner", "bert")
 

@@ -15,7 +15,7 @@ from transcription.errors import BadInput
 from transcription.models import Collection, Upload
 from transcription.steps.create import create_collection
 from transcription.steps.import_transcripts import LARGEST_FILE, SUFFIXES, import_transcripts
-from transcription.steps.progress import collection_progress
+from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.steps.store import receive_file
 
 SKIPPED = {".xml", ".txt", ".tsv", ".csv", ".json", ".md"}  # what stands beside scans
@@ -51,6 +51,7 @@ class Command(BaseCommand):
             progress = collection_progress(target)
             report |= {"pages": progress.pages, "finished": progress.finished, "failures": progress.failures}
         self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
+        self.stderr.write(_who_sees(target))
 
     def _collection(self, title: str, owner: str | None) -> Collection:
         existing = Collection.objects.filter(title=title).first()
@@ -97,7 +98,7 @@ class Command(BaseCommand):
 
     def _wait(self, target: Collection, seconds: float) -> None:
         ends = time.monotonic() + seconds
-        shown = -1
+        shown = None
         while time.monotonic() < ends:
             target.refresh_from_db(fields=["state"])
             progress = collection_progress(target)
@@ -105,11 +106,27 @@ class Command(BaseCommand):
                 return
             if target.state != Collection.State.ACTIVE:
                 raise CommandError(f"“{target}” was {target.get_state_display()}; resume it and its pages are read.")
-            if progress.finished != shown:
-                shown = progress.finished
-                self.stderr.write(f"{progress.finished} of {progress.pages} pages, {progress.failures} failed")
+            said = _said(progress)
+            if said != shown:
+                shown = said
+                self.stderr.write(said)
             time.sleep(1.0)
         raise CommandError(f"Not done after {seconds:.0f} s; the work goes on in the workers.")
+
+
+def _said(progress: CollectionProgress) -> str:
+    """How far the collection has come. How many pages it has is known only once all files are opened."""
+    failed = f", {progress.failures} failed" if progress.failures else ""
+    if progress.unpacking:
+        files = "1 file" if progress.unpacking == 1 else f"{progress.unpacking} files"
+        return f"{files} still to be opened; pages done: {progress.finished}{failed}"
+    return f"{progress.finished} of {progress.pages} pages done{failed}"
+
+
+def _who_sees(target: Collection) -> str:
+    members = ", ".join(target.memberships.order_by("user__username").values_list("user__username", flat=True))
+    whom = f"its members ({members}) and administrators" if members else "administrators"
+    return f"“{target}” is seen only by {whom}; others are let in under Settings → Members."
 
 
 def _document_title(file: Path, root: Path) -> str:
