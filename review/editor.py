@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from review.marks import UNSURE_BELOW, mark_words
 from review.models import WordDecision
 from transcription.models import LayoutLine, Line, Page, PageState, Source, TranscriptRevision, Vote
@@ -50,14 +52,16 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
         "id": line.pk,
         "text": text,
         "revision": current.number if current is not None else 0,
-        "by": revision_author(current),
+        "by": revision_origin(current),
+        "byTitle": revision_title(current),
         "words": words,
     }
 
 
 def current_line_data(line: Line) -> dict[str, Any]:
     """One line as it stands now, for the answer to a save."""
-    fresh = Line.objects.select_related("current__author", "page").get(pk=line.pk)
+    lines = Line.objects.select_related("current__author", "current__transcript", "page")
+    fresh = lines.defer("current__transcript__data").get(pk=line.pk)
     vote = Vote.objects.filter(line=fresh, run=fresh.page.run_id).order_by("-stage").first()
     settled = set(WordDecision.objects.filter(line=fresh, vote=vote).values_list("word", flat=True)) if vote else set()
     return line_data(fresh, vote, settled)
@@ -67,7 +71,7 @@ def revision_data(revision: TranscriptRevision | None) -> dict[str, Any]:
     """A revision as a conflict shows it."""
     if revision is None:
         return {"number": 0, "text": "", "by": ""}
-    return {"number": revision.number, "text": revision.text, "by": revision_author(revision)}
+    return {"number": revision.number, "text": revision.text, "by": revision_origin(revision)}
 
 
 def revision_author(revision: TranscriptRevision | None) -> str:
@@ -77,10 +81,25 @@ def revision_author(revision: TranscriptRevision | None) -> str:
     return revision.author.get_full_name() or revision.author.get_username()
 
 
+def revision_origin(revision: TranscriptRevision | None) -> str:
+    """Where a text is from: who wrote it, or the file that was brought; empty for the machine."""
+    if revision is not None and revision.source == Source.IMPORT:
+        return _("brought: %(name)s") % {"name": revision.transcript.name} if revision.transcript else _("brought")
+    return revision_author(revision)
+
+
+def revision_title(revision: TranscriptRevision | None) -> str:
+    """What is said of the origin beside it: who brought the file. Empty where a person wrote or the machine read."""
+    if revision is None or revision.source != Source.IMPORT or revision.author is None:
+        return ""
+    return _("brought by %(name)s") % {"name": revision_author(revision)}
+
+
 def _places(page: Page) -> list[LayoutLine]:
     if page.layout is None:
         return []
-    return list(page.layout.places.select_related("line__current__author").order_by("position"))
+    places = page.layout.places.select_related("line__current__author", "line__current__transcript")
+    return list(places.defer("line__current__transcript__data").order_by("position"))
 
 
 def _latest_votes(page: Page) -> dict[int, Vote]:

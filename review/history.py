@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from review.editor import revision_author
+from review.editor import revision_origin, revision_title
 from transcription.models import Line, Reading
 
 
@@ -20,11 +20,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class PastText:
-    """One revision as the history shows it; ``author`` is empty for the machine."""
+    """One revision as the history shows it; ``author``, or the file that was brought, is empty for the machine."""
 
     number: int
     source: str
     author: str
+    title: str
     created_at: datetime
     pieces: list[Piece]
 
@@ -56,13 +57,15 @@ def past_texts(line: Line) -> list[PastText]:
     """The line's revisions, newest first, each against the one before it."""
     past: list[PastText] = []
     before = ""
-    for revision in line.revisions.select_related("author").order_by("number"):
+    revisions = line.revisions.select_related("author", "transcript").defer("transcript__data")
+    for revision in revisions.order_by("number"):
         pieces = difference(before, revision.text) if past else [Piece("same", revision.text)]
         past.append(
             PastText(
                 revision.number,
                 str(revision.get_source_display()),
-                revision_author(revision),
+                revision_origin(revision),
+                revision_title(revision),
                 revision.created_at,
                 pieces,
             )

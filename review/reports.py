@@ -36,7 +36,8 @@ class Bin:
 class Corrections:
     """What people changed. A correction is a voted word changed, removed, or a word added.
 
-    ``lines`` lines have a person's text, ``changed`` of them differ from the vote; ``corrections`` in the
+    ``lines`` lines have a person's text, ``changed`` of them differ from what stood there: the vote, or text from a
+    transcript that was brought, which is nobody's correction. ``corrections`` in the
     ``voted_words`` words that the votes had on pages a person has worked on.
     """
 
@@ -83,7 +84,7 @@ def _finished(collections: QuerySet[Collection], since: datetime | None) -> Quer
 
 
 def corrections(collections: QuerySet[Collection], since: datetime | None) -> Corrections:
-    """Compare the texts that people gave lines in the period with what the vote had made of them."""
+    """Compare the texts that people gave lines in the period with what stood there before."""
     pairs = list(_voted_and_typed(collections, since))
     changes: Counter[tuple[str, str]] = Counter()
     for voted, typed in pairs:
@@ -117,7 +118,7 @@ def _persons(collections: QuerySet[Collection], since: datetime | None) -> Query
 
 
 def _voted_and_typed(collections: QuerySet[Collection], since: datetime | None) -> Iterable[tuple[str, str]]:
-    """For each line with a person's text: the last voted text before that person's first, and the last one typed."""
+    """For each line with a person's text: the last text before it that no person wrote, and the last one typed."""
     lines = _persons(collections, since).order_by().values("line").annotate(last=Max("number")).values("line", "last")
     sql, parameters = lines.query.sql_with_params()
     with connection.cursor() as cursor:
@@ -129,11 +130,11 @@ def _voted_and_typed(collections: QuerySet[Collection], since: datetime | None) 
               ON typed.line_id = chosen.line_id AND typed.number = chosen.last
             JOIN LATERAL (
                 SELECT text FROM transcription_transcriptrevision
-                WHERE line_id = chosen.line_id AND source = %s AND number < chosen.last
+                WHERE line_id = chosen.line_id AND source <> %s AND number < chosen.last
                 ORDER BY number DESC LIMIT 1
             ) voted ON true
             """,
-            [*parameters, Source.VOTE],
+            [*parameters, Source.PERSON],
         )
         found: list[tuple[str, str]] = cursor.fetchall()
     return found

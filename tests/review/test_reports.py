@@ -190,3 +190,12 @@ def test_each_report_has_its_table_and_its_csv(name: str, collection: Collection
 def test_there_is_no_report_of_another_name(collection: Collection, client: Client) -> None:
     client.force_login(create_membership(collection=collection, role=Role.LEAD).user)
     assert client.get(reverse("reports:table", args=["salaries"])).status_code == 404
+
+
+def test_text_that_was_brought_is_nobodys_correction(collection: Collection) -> None:
+    brought, corrected = voted_lines(collection, "tbe old rector", "Mary his wife")
+    create_revision(line=brought, text="the old rector", source=Source.IMPORT, author=create_user())
+    create_revision(line=corrected, text="Marye hys wife", source=Source.IMPORT, author=create_user())
+    create_revision(line=corrected, text="Marye hys wyfe", source=Source.PERSON, author=create_user())
+    counted = reports.corrections(only(collection), None)
+    assert (counted.lines, counted.changed, counted.changes) == (1, 1, [("wife", "wyfe", 1)])

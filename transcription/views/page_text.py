@@ -63,7 +63,8 @@ def line_texts(page: Page) -> list[LineText]:
     """The lines of the page's current layout with their current texts; four queries whatever their number."""
     if page.layout is None:
         return []
-    places = page.layout.places.select_related("line__current__author").order_by("position")
+    places = page.layout.places.select_related("line__current__author", "line__current__transcript")
+    places = places.defer("line__current__transcript__data").order_by("position")
     votes, readings = _votes(page), _readings(page)
     lines = []
     for number, place in enumerate(places, start=1):

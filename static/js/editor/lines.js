@@ -72,7 +72,7 @@ export class Lines {
     } else if (words[line.status]) {
       note.textContent = words[line.status];
     } else if (line.by) {
-      note.append(make("span", { className: "line-by", textContent: this.t("by", { name: line.by }) }));
+      note.append(make("span", { className: "line-by", title: line.byTitle, textContent: this.t("by", { name: line.by }) }));
     }
   }
 

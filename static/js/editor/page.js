@@ -100,6 +100,7 @@ export class Page extends EventTarget {
   acknowledge(line, answer, sent) {
     line.revision = answer.revision;
     line.by = answer.by;
+    line.byTitle = answer.byTitle;
     line.decisions = line.decisions.slice(sent.decisions.length);
     if (line.text === sent.text && !line.decisions.length) {
       line.text = answer.text;

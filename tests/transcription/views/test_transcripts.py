@@ -21,7 +21,16 @@ from tests.factories import (
     create_user,
     create_vote,
 )
-from transcription.models import Alignment, Collection, ImportedTranscript, Page, PageState, Role, Source
+from transcription.models import (
+    Alignment,
+    Collection,
+    ImportedTranscript,
+    Page,
+    PageState,
+    Role,
+    Source,
+    TranscriptRevision,
+)
 
 
 @pytest.fixture
@@ -66,7 +75,8 @@ def place(page: Page, *, unplaced: list[dict[str, object]]) -> Alignment:
     assert page.layout is not None
     assert page.run is not None
     line = page.layout.places.select_related("line").first().line  # type: ignore[union-attr]  # it has two
-    create_revision(line=line, text="the old rector", source=Source.IMPORT, author=transcript.importer)
+    revision = create_revision(line=line, text="the old rector", source=Source.IMPORT, author=transcript.importer)
+    TranscriptRevision.objects.filter(pk=revision.pk).update(transcript=transcript)
     entry = {"line": line.pk, "first": 0, "end": 3, "text": "the old rector", "confidence": 0.99, "accepted": True}
     return Alignment.objects.create(transcript=transcript, run=page.run, placed=[entry], unplaced=unplaced)
 
@@ -133,7 +143,7 @@ def test_the_page_shows_what_found_no_place_and_where_it_may_belong(staff: Clien
         "&lt;b&gt;&amp; seal",
     ):
         assert text in said, text
-    assert "brought</summary>" in said, "the line says where its text is from"
+    assert 'title="scan.txt, ruth">brought</span></summary>' in said, "the line says where its text is from"
 
 
 def test_reviewers_see_it_too_and_are_not_asked_about_words_that_were_brought(
@@ -144,6 +154,7 @@ def test_reviewers_see_it_too_and_are_not_asked_about_words_that_were_brought(
     assert "Witness my hand" in answer.content.decode()
     assert 'data-use="Witness my hand"' in answer.content.decode()
     lines = answer.context["data"]["lines"]
+    assert (lines[0]["by"], lines[0]["byTitle"]) == ("brought: scan.txt", "brought by ruth")
     assert {word["confidence"] for word in lines[0]["words"]} == {None}
     assert None not in {word["confidence"] for word in lines[1]["words"]}
 
@@ -189,3 +200,11 @@ def test_the_report_tells_of_replaced_ones_and_of_approved_pages_which_show_no_o
     assert "replaces the transcript “scan.txt” of" in said
     assert "is approved; “scan-1.txt” is kept and nothing was changed" in said
     assert "its page was approved before" in said
+
+
+def test_a_lines_history_names_the_file_and_who_brought_it(member: Callable[[Role], Client], page: Page) -> None:
+    alignment = place(page, unplaced=[])
+    url = reverse("review:line-history", args=[alignment.placed[0]["line"]])
+    assert (
+        '<strong title="brought by ruth">brought: scan.txt</strong>' in member(Role.REVIEWER).get(url).content.decode()
+    )
