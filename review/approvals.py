@@ -10,6 +10,7 @@ from review.claims import NotInReview, lock, require_hold
 from review.models import Approval
 from transcription.models import Line, Page, PageState
 from transcription.steps.correct import save_line
+from transcription.steps.placement import use_kept
 
 LONGEST_ACTIVE_SECONDS = 12 * 3600.0
 
@@ -52,7 +53,10 @@ def approve_as_empty(*, page: Page, reviewer: User, active_seconds: float) -> Ap
 
 
 def send_back(*, page: Page) -> None:
-    """Put a reviewed or accepted page into review again; its approvals stay on record. Raises NotInReview."""
+    """Put a reviewed or accepted page into review again; its approvals stay on record. Raises NotInReview.
+
+    A transcript that was brought since the page was approved gives its lines their text now.
+    """
     with transaction.atomic():
         locked = lock(page)
         if locked.state == PageState.IN_REVIEW:
@@ -62,6 +66,7 @@ def send_back(*, page: Page) -> None:
                 _("This page is “%(state)s”: it can be reviewed once the machine has read it.")
                 % {"state": locked.get_state_display()}
             )
+        use_kept(locked)
         locked.approved_at = None  # a later run decides afresh
         _move(locked, PageState.IN_REVIEW)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from review.approvals import send_back
 from tests.factories import create_user
 from tests.steps.journey import TEXTS, claim_step, current_run, perform, prepared_page, work_until_nothing_is_due
 from transcription.errors import EngineFailure, LostLease
@@ -176,6 +177,9 @@ class TestPrecedence:
         work_until_nothing_is_due()
         assert texts(page) == before
         assert page.state == PageState.REVIEWED
+        send_back(page=page)
+        assert texts(page) == [(text, Source.IMPORT) for text in TEXTS], "taken into review again, it takes the text"
+        assert page.state == PageState.IN_REVIEW
 
     def test_a_page_in_review_on_which_somebody_writes_stays_there(self, media_root: Path) -> None:
         page = prepared_page(media_root)
@@ -207,6 +211,7 @@ class TestWithdrawing:
         second = bring(page, TRANSCRIPT.replace("Mary daughter", "Marie daughter"))
         work_until_nothing_is_due()
         assert withdraw_transcript(second, by=create_user()) == first
+        assert Page.objects.get().confidence is not None
         assert texts(page)[1][1] == Source.VOTE
         work_until_nothing_is_due()
         assert texts(page) == [(text, Source.IMPORT) for text in TEXTS]
@@ -262,6 +267,14 @@ class TestWithdrawing:
 
 
 class TestFaults:
+    def test_text_that_was_placed_does_not_keep_a_collection_from_being_deleted(self, media_root: Path) -> None:
+        page = prepared_page(media_root)
+        withdraw_transcript(bring(page), by=create_user())
+        bring(page)
+        work_until_nothing_is_due()
+        purge_collection(page.collection)
+        assert not TranscriptRevision.objects.exists()
+
     def test_the_same_work_done_twice_changes_nothing(self, media_root: Path) -> None:
         page = prepared_page(media_root)
         bring(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from transcription.engines.base import ForcedScorer
 from transcription.errors import LostLease
@@ -16,7 +16,6 @@ from transcription.htr.records import LineImage
 from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, align_transcript, words_of
 from transcription.models import (
     Alignment,
-    ImportedTranscript,
     LayoutLine,
     Line,
     Page,
@@ -36,12 +35,12 @@ from transcription.steps.placement import (
     kept_entries,
     lines_of,
     settle_typed,
+    transcribe,
     transcript_lines,
     unplaced,
 )
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
-from transcription.steps.revise import outranked_by, revise
 from transcription.steps.route import decide, failed_checks, transcript_checks
 from transcription.steps.score import latest_votes
 
@@ -83,7 +82,7 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
             defaults={"placed": entries, "unplaced": unplaced(words, entries)},
         )
         if locked.approved_at is None:
-            _transcribe(entries, transcript)
+            transcribe(entries, transcript)
         settle_typed(locked)  # a person may have typed while the words were placed
         _go_on(locked, run, entries, work)
 
@@ -125,17 +124,6 @@ def _entry(placed: Placed, line: int) -> Entry:
         "confidence": round(placed.confidence, 4),
         "accepted": placed.confidence >= SURE,
     }
-
-
-def _transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> None:
-    """Make what was accepted the text of its line, unless that comes from a person."""
-    accepted: Mapping[int, str] = {entry["line"]: entry["text"] for entry in entries if entry["accepted"]}
-    for line in Line.objects.filter(pk__in=accepted).select_related("current").order_by("pk"):
-        current, text = line.current, accepted[line.pk]
-        if current is not None and outranked_by(Source.IMPORT, current):
-            continue
-        if current is None or current.source != Source.IMPORT or current.text != text:
-            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer, transcript=transcript)
 
 
 def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:

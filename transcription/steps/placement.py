@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from transcription.formats.ground_truth import parse_ground_truth
 from transcription.htr.text import clean
 from transcription.htr.transcript_alignment import Word, words_of
 from transcription.htr.typed_text import find_typed
-from transcription.models import Alignment, ImportedTranscript, LayoutLine, Page, Run, Source
+from transcription.models import Alignment, ImportedTranscript, LayoutLine, Line, Page, Run, Source
+from transcription.steps.revise import outranked_by, revise
 
 Entry = dict[str, Any]
 
@@ -109,4 +110,29 @@ def _alignment_in_use(page: Page) -> Alignment | None:
     transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing().only("pk").first()
     if transcript is None:
         return None
-    return Alignment.objects.filter(transcript=transcript, run=page.run_id).select_related("transcript", "run").first()
+    return (
+        Alignment.objects.filter(transcript=transcript, run=page.run_id)
+        .select_related("transcript__importer", "run")
+        .first()
+    )
+
+
+def transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> None:
+    """Make what was accepted the text of its line, unless that comes from a person."""
+    accepted: Mapping[int, str] = {entry["line"]: entry["text"] for entry in entries if entry["accepted"]}
+    for line in Line.objects.filter(pk__in=accepted).select_related("current").order_by("pk"):
+        current, text = line.current, accepted[line.pk]
+        if current is not None and outranked_by(Source.IMPORT, current):
+            continue
+        if current is None or current.source != Source.IMPORT or current.text != text:
+            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer, transcript=transcript)
+
+
+def use_kept(page: Page) -> None:
+    """Give lines the text of a transcript that came when ``page`` was approved, and so was kept and placed only.
+
+    For a page that is taken into review again; the caller holds its lock and has not reset ``approved_at`` yet.
+    """
+    alignment = _alignment_in_use(page)
+    if alignment is not None and page.approved_at is not None and page.approved_at <= alignment.transcript.created_at:
+        transcribe(alignment.placed, alignment.transcript)
