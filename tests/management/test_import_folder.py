@@ -109,7 +109,7 @@ def test_the_owner_becomes_admin_of_a_new_collection(box: Path) -> None:
     assert [(m.user, m.role) for m in Collection.objects.get().memberships.all()] == [(user, Role.ADMIN)]
     errors = io.StringIO()
     call_command("import_folder", str(box), "--collection", "Box 7", stdout=io.StringIO(), stderr=errors)
-    assert "“Box 7” is seen only by its members (anna) and administrators" in errors.getvalue()
+    assert "“Box 7” is seen only by its members (anna) and superusers" in errors.getvalue()
     with pytest.raises(CommandError, match="no user “bert”"):
         run_import(box, "--collection", "Box 8", "--owner", "bert")
 

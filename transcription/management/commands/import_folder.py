@@ -125,7 +125,7 @@ def _said(progress: CollectionProgress) -> str:
 
 def _who_sees(target: Collection) -> str:
     members = ", ".join(target.memberships.order_by("user__username").values_list("user__username", flat=True))
-    whom = f"its members ({members}) and administrators" if members else "administrators"
+    whom = f"its members ({members}) and superusers" if members else "superusers"
     return f"“{target}” is seen only by {whom}; others are let in under Settings → Members."
 
 
