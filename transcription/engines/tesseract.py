@@ -42,7 +42,7 @@ class Tesseract:
 
     def _run(self, image: Gray, mode: str, language: str) -> str:
         encoded = cv2.imencode(".png", image)[1].tobytes()
-        command = [self._program, "stdin", "stdout", "--psm", mode, "-l", LANGUAGES.get(language, "eng")]
+        command = [self._program, "stdin", "stdout", "--psm", mode, "-l", LANGUAGES.get(language.partition("-")[0], "eng")]
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         try:
             done = subprocess.run(  # a fixed program, the image on stdin
