@@ -42,7 +42,8 @@ class Tesseract:
 
     def _run(self, image: Gray, mode: str, language: str) -> str:
         encoded = cv2.imencode(".png", image)[1].tobytes()
-        command = [self._program, "stdin", "stdout", "--psm", mode, "-l", LANGUAGES.get(language.partition("-")[0], "eng")]
+        known = LANGUAGES.get(language.partition("-")[0], "eng")
+        command = [self._program, "stdin", "stdout", "--psm", mode, "-l", known]
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         try:
             done = subprocess.run(  # a fixed program, the image on stdin
