@@ -50,12 +50,14 @@ def kept_entries(
             kept[index] = entry
     barred = _words_in(kept.values())
     for index, text in typed.items():
-        stretch = find_typed(text, words, barred)
+        entry = accepted.get(places[index].line_id, {})
+        known = range(entry["first"], entry["end"]) if entry.get("typed") and entry["text"] == text else None
+        stretch = known if known and barred.isdisjoint(known) else find_typed(text, words, barred)
         if stretch is not None:
             kept[index] = _typed_entry(places[index].line_id, stretch, text)
             barred |= set(stretch)
     for index in typed:
-        entry = accepted.get(places[index].line_id)
+        entry = accepted.get(places[index].line_id, {})
         if index not in kept and entry and not entry.get("typed") and barred.isdisjoint(_words_in([entry])):
             kept[index] = entry
             barred |= _words_in([entry])
