@@ -38,6 +38,8 @@ def files(tmp_path: Path) -> list[Path]:
         ("EN", "en"),
         ("fr", "fr"),
         ("fra", "fr"),
+        ("frr", GENERIC),  # North Frisian
+        ("fry", GENERIC),
         ("", GENERIC),
         ("de", GENERIC),
         ("la", GENERIC),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -18,6 +19,7 @@ from transcription.htr.records import Hints
 from transcription.htr.vocabulary import Bonus, Vocabulary
 
 LANGUAGES = ("en", "fr")  # those with a model of their own
+_THREE_LETTERS = {"eng": "en", "fra": "fr", "fre": "fr"}  # ISO 639-2
 GENERIC = "generic"
 WEIGHTS_FILE = "lm-weights.json"
 
@@ -44,8 +46,9 @@ class DecodingWeights:
 
 def language_of(language: str) -> str:
     """The model's name for a collection's language tag."""
-    tag = language.strip().lower()
-    return next((known for known in LANGUAGES if tag.startswith(known)), GENERIC)
+    primary = re.split("[-_]", language.strip().lower())[0]
+    primary = _THREE_LETTERS.get(primary, primary)
+    return primary if primary in LANGUAGES else GENERIC
 
 
 class Decoders:
