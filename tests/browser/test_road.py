@@ -168,6 +168,7 @@ def make_collection(tab: Page) -> str:
     tab.goto("/collections/new/")
     tab.fill("input[name=title]", "Parish chest")
     tab.fill("textarea[name=guidelines]", "Keep the spelling.")
+    tab.fill("input[name=threshold]", "1")  # drawn pages are read well; here a person is to see them all
     tab.get_by_role("button", name="Create and upload scans").click()
     tab.wait_for_url("**/upload/")
     path = re.search(r"/collections/\d+/", tab.url)
