@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transcription.htr.language_model import STEPS, Grams, LanguageModel, pack
@@ -22,11 +22,12 @@ def codes(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
 
 
 @given(LINES, st.integers(1, 4), st.integers(5, 60))
+@example(["", "  a", "baac", "aa b "], 2, 5)
 def test_the_probabilities_of_every_state_add_up_to_about_one(lines: list[str], order: int, size: int) -> None:
     model = model_of(lines, order=order, size=size)
     sums = np.exp(-model.costs.astype(float) / STEPS).sum(axis=1)
     # A quantised logarithm is off by up to 1/32, and clipped where a character is almost impossible.
-    assert np.all(np.abs(sums - 1) < 0.06)
+    assert np.all(np.abs(sums - 1) < 0.033)
 
 
 @given(LINES, st.text(ALPHABET, max_size=15), st.integers(2, 4), st.integers(5, 60))

@@ -139,9 +139,10 @@ def _unfold(
         dense = lower[shorter[start:end]]
         rows, columns = of_context[some] - start, last[some]
         told = np.bincount(rows, weights=known[some], minlength=end - start)
-        replaced = np.bincount(rows, weights=dense[rows, columns], minlength=end - start)
-        scale = np.maximum(1.0 - told, 1e-4) / np.maximum(1.0 - replaced, 1e-4)
-        dense *= scale.astype(np.float32)[:, None]
+        dense[rows, columns] = 0
+        # The rest's own sum, not one minus what is replaced: quantised probabilities add up to one only about.
+        rest = np.maximum(dense.sum(axis=1, dtype=np.float64), 1e-30)
+        dense *= (np.maximum(1.0 - told, 1e-4) / rest).astype(np.float32)[:, None]
         dense[rows, columns] = known[some]
         if keep:
             kept[start:end] = dense
