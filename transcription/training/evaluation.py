@@ -114,12 +114,13 @@ def evaluate_lines(
     for name, batch in _line_batches(folder, split, limit, sets):
         readings = read_in_passes([pixels for _, pixels, _ in batch], passes, name.partition("_")[0])
         for (document, _, reference), found in zip(batch, readings, strict=True):
-            text = _text(found)
             if calibration and found:
                 consensus = voting.vote(found, calibration=calibration)
                 text = consensus.text
                 for group in (name, "all"):
                     confidences[group].add(consensus, reference)
+            else:
+                text = _text(found)
             scores[name].append(score_line(document, reference, text))
     made = report(_some(scores, folder, split))
     if calibration:

@@ -23,6 +23,7 @@ from transcription.views.access import SignedInRequest, collection_or_404, signe
 from transcription.views.brought import Brought
 from transcription.views.keyset import Slice, paged
 from transcription.views.page import SANDBOX
+from transcription.views.upload_report import take_report
 
 PAGE_SIZE = 60
 PROBLEMS_SHOWN = 200
@@ -108,11 +109,7 @@ def transcript_download(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def _screen(request: SignedInRequest, collection: Collection, *, refused: str = "") -> HttpResponse:
-    report = request.session.get(REPORT) if request.method == "GET" else None
-    if report is not None and report["collection"] == collection.pk:
-        del request.session[REPORT]
-    else:
-        report = None
+    report = take_report(request, REPORT, collection)
     in_use = _in_use(collection)
     part: Slice[ImportedTranscript] = paged(
         in_use,

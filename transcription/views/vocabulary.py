@@ -31,6 +31,7 @@ from transcription.steps.vocabulary import (
 )
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.keyset import paged
+from transcription.views.upload_report import take_report
 
 PAGE_SIZE = 100
 PROBLEMS_SHOWN = 100
@@ -109,7 +110,7 @@ def term_kind(request: SignedInRequest, pk: int, term: int) -> HttpResponse:
         merge_terms(collection=collection, entries=[WordEntry(found.text, kind)])
         said = _("“%(term)s” is now a %(kind)s.") % {"term": found.text, "kind": TermKind(kind).label}
         messages.success(request, said)
-    return redirect(request.POST.get("next", "") if _is_here(request, collection) else _url(collection))
+    return _back(request, collection)
 
 
 @require_POST
@@ -119,7 +120,7 @@ def term_remove(request: SignedInRequest, pk: int, term: int) -> HttpResponse:
     found = get_object_or_404(Term.objects.filter(collection=collection).present(), pk=term)
     remove_terms(collection=collection, terms=Term.objects.filter(pk=found.pk))
     messages.success(request, _("“%(term)s” was removed.") % {"term": found.text})
-    return redirect(request.POST.get("next", "") if _is_here(request, collection) else _url(collection))
+    return _back(request, collection)
 
 
 @require_POST
@@ -179,7 +180,7 @@ def _screen(
         "stale_pages": stale_pages(collection),
         "form": form or TermForm(),
         "refused": refused,
-        "report": _taken_report(request, collection),
+        "report": take_report(request, REPORT, collection),
         "limit_mb": LARGEST_FILE // 2**20,
     }
     return render(request, "transcription/vocabulary.html", context, status=422 if form or refused else 200)
@@ -233,18 +234,11 @@ def _report(name: str, found: WordList, merged: Merged) -> dict[str, Any]:
     }
 
 
-def _taken_report(request: SignedInRequest, collection: Collection) -> dict[str, Any] | None:
-    report: dict[str, Any] | None = request.session.get(REPORT)
-    if report is None or request.method != "GET" or report["collection"] != collection.pk:
-        return None
-    del request.session[REPORT]
-    return report
-
-
 def _url(collection: Collection) -> str:
     return reverse("transcription:vocabulary", args=[collection.pk])
 
 
-def _is_here(request: SignedInRequest, collection: Collection) -> bool:
-    """Whether ``next`` leads back to this list, wherever in it: never to another site."""
-    return request.POST.get("next", "").startswith(f"{_url(collection)}?")
+def _back(request: SignedInRequest, collection: Collection) -> HttpResponse:
+    """To where in this list the form of ``next`` stood; never to another site."""
+    here, wanted = _url(collection), request.POST.get("next", "")
+    return redirect(wanted if wanted.startswith(f"{here}?") else here)
