@@ -41,7 +41,7 @@ from transcription.steps.placement import (
 )
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
-from transcription.steps.route import decide, failed_checks, transcript_checks
+from transcription.steps.route import decide_again
 from transcription.steps.score import latest_votes
 
 
@@ -127,18 +127,13 @@ def _entry(placed: Placed, line: int) -> Entry:
 
 
 def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
-    """Renew the page's confidence; then its decision, if that was made before the transcript came.
-
-    A page in review on which a person has begun to write stays there.
-    """
+    """Renew the page's confidence; then its decision, if that was made before the transcript came."""
     page.confidence = _confidence(run, entries)
     page.save(update_fields=["confidence", "changed_at"])
     if page.state == PageState.SCORED:
         flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
     elif page.state in FINISHED_STATES and page.approved_at is None:
-        begun = Line.objects.filter(page=page, current__source=Source.PERSON).exists()
-        if page.state == PageState.ACCEPTED or not begun:
-            decide(page=page, run=run, checks=failed_checks(run) + transcript_checks(run))
+        decide_again(page=page, run=run)
 
 
 def _confidence(run: Run, entries: Sequence[Entry]) -> float | None:

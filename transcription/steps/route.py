@@ -6,7 +6,7 @@ import uuid
 
 from django.db.models.functions import Now
 
-from transcription.models import Alignment, Page, PageState, Reading, RouteDecision, Run, Work
+from transcription.models import Alignment, Line, Page, PageState, Reading, RouteDecision, Run, Source, Work
 from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
@@ -36,6 +36,14 @@ def decide(*, page: Page, run: Run, checks: list[str]) -> None:
     decision = {"outcome": outcome, "confidence": confidence, "threshold": threshold, "reasons": reasons}
     RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
     _settle(page, outcome)
+
+
+def decide_again(*, page: Page, run: Run) -> None:
+    """Renew the decision of a finished page that nobody has approved. One in review on which a person has begun to
+    write stays there. The caller holds the page lock."""
+    begun = Line.objects.filter(page=page, current__source=Source.PERSON).exists()
+    if page.state == PageState.ACCEPTED or not begun:
+        decide(page=page, run=run, checks=failed_checks(run) + transcript_checks(run))
 
 
 def _settle(page: Page, outcome: str) -> None:

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.htr.confidence import page_confidence
-from transcription.models import ImportedTranscript, Line, Page, PageState, Source
+from transcription.models import ImportedTranscript, Line, Page, Source
 from transcription.models.page import FINISHED_STATES
 from transcription.steps.import_transcripts import lock_page_of, place_if_read
 from transcription.steps.revise import revise
-from transcription.steps.route import decide, failed_checks
+from transcription.steps.route import decide_again
 from transcription.steps.score import latest_votes
 
 
@@ -46,13 +46,11 @@ def _give_back(page: Page, transcript: ImportedTranscript) -> None:
 
 
 def _decide_again(page: Page) -> None:
-    """As if nothing had been brought; a page in review on which a person has begun to write stays there."""
+    """As if nothing had been brought."""
     if page.run is None or page.state not in FINISHED_STATES:
         return
     votes = latest_votes(page.run).values()
     words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes]
     page.confidence = page_confidence(words) if words else None
     page.save(update_fields=["confidence", "changed_at"])
-    begun = Line.objects.filter(page=page, current__source=Source.PERSON).exists()
-    if page.state == PageState.ACCEPTED or not begun:
-        decide(page=page, run=page.run, checks=failed_checks(page.run))
+    decide_again(page=page, run=page.run)
