@@ -16,7 +16,6 @@ from transcription.formats.pyramid_writer import write_pyramid
 from transcription.htr.records import LayoutRecord, LineGeometry
 from transcription.models import Collection, Document, Original, Page, PageState, Queue, Run, Step, Work, WorkState
 from transcription.steps import flow, queue
-from transcription.steps.align import align
 from transcription.steps.drain import LONG, SINGLE, drain
 from transcription.steps.profiles import profile_version_of
 from transcription.steps.recognize import recognize
@@ -120,8 +119,6 @@ def perform(work: Work, token: uuid.UUID) -> None:
     """Do one claimed row as a worker would."""
     if work.step == Step.RECOGNIZE:
         recognize([work], token, lambda: None)
-    elif work.step == Step.ALIGN:
-        align(work, token, lambda: None)
     elif work.step in LONG:
         LONG[work.step](work, token, lambda: None)
     else:

@@ -79,7 +79,7 @@ def test_a_file_that_was_repaired_is_opened_on_retry(tmp_path: Path, media_root:
     assert retry(Failure.objects.all()) == 1
     drain(Queue.CPU)
     assert not Failure.objects.open().exists()
-    assert Page.objects.get().state == PageState.SEGMENTED
+    assert Page.objects.get().state == PageState.PREPARED
 
 
 def test_a_worker_lost_in_the_middle_leaves_no_page_behind(tmp_path: Path) -> None:

@@ -119,4 +119,5 @@ def scale(geometry: LineGeometry, factor_x: float, factor_y: float) -> LineGeome
         baseline=to_points(chain(geometry.baseline) * factors),
         polygon=to_points(chain(geometry.polygon) * factors),
         region=geometry.region,
+        production=geometry.production,
     )

@@ -17,20 +17,40 @@ Point = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class LineGeometry:
-    """Where one line stands on its page."""
+    """Where one line stands on its page. ``region`` is the id of one of the layout's regions; where the layout has no
+    such region it is the kind of region itself. ``production`` is PAGE XML's word for how the line was written:
+    "handwritten", "printed", "typewritten", or "" where nobody said."""
 
     baseline: tuple[Point, ...]
     polygon: tuple[Point, ...]
     region: str = "text"
+    production: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionGeometry:
+    """A group of lines that belong together. ``kind`` is one of PAGE XML's kinds of text regions, or "text"."""
+
+    id: str
+    kind: str
+    polygon: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutRecord:
-    """What a segmenter found: lines in reading order, and the page's size (width, height) they refer to."""
+    """What a segmenter found: lines in reading order, and the page's size (width, height) they refer to.
+
+    ``turn`` is how many quarter turns clockwise make the writing upright: where it is not 0, ``lines`` may be empty and
+    the page is best segmented again after it was turned. ``gutter`` is the x at which a two-page spread parts, None
+    for a single page.
+    """
 
     lines: tuple[LineGeometry, ...]
     size: tuple[int, int]
     note: str = ""  # why there are no lines, where there are none
+    regions: tuple[RegionGeometry, ...] = ()
+    turn: int = 0
+    gutter: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
 from transcription.models.imported import Alignment, ImportedTranscript
-from transcription.models.layout import Layout, LayoutLine, Line
+from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
-from transcription.models.page import Page, PageState
+from transcription.models.page import Page, PageState, Part
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
@@ -33,7 +33,9 @@ __all__ = [
     "Original",
     "Page",
     "PageState",
+    "Part",
     "PassVersion",
+    "Production",
     "Profile",
     "ProfileVersion",
     "Queue",

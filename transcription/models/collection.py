@@ -47,6 +47,10 @@ class Collection(models.Model):
         PAUSED = "paused", _("paused")
         CANCELLED = "cancelled", _("cancelled")
 
+    class Spreads(models.TextChoices):
+        KEEP = "keep", _("keep as one page, read left before right")
+        SPLIT = "split", _("split into two pages")
+
     title = models.CharField(_("title"), max_length=200)
     identifier = models.CharField(_("identifier"), max_length=120, blank=True, help_text=_("as in your catalogue"))
     dates = models.CharField(_("dates"), max_length=120, blank=True)
@@ -63,6 +67,7 @@ class Collection(models.Model):
     profile = models.ForeignKey(
         "transcription.Profile", on_delete=models.PROTECT, null=True, blank=True, related_name="collections"
     )
+    spreads = models.CharField(_("two-page spreads"), max_length=5, choices=Spreads, default=Spreads.KEEP)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     is_sample = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

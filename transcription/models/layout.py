@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from transcription.htr.records import LineGeometry
+
+
+class Production(models.TextChoices):
+    """How a line was written: PAGE XML's words, without its finer kinds of handwriting."""
+
+    UNKNOWN = "", _("not said")
+    HANDWRITTEN = "handwritten", _("handwritten")
+    PRINTED = "printed", _("printed")
+    TYPEWRITTEN = "typewritten", _("typewritten")
 
 
 class Line(models.Model):
@@ -21,12 +32,20 @@ class Line(models.Model):
 
 
 class Layout(models.Model):
-    """An ordered, versioned set of line geometries of one page. Immutable."""
+    """An ordered, versioned set of line geometries of one page. Immutable.
+
+    A layout that a person made names its ``author``, the layout it changed (``parent``) and what was done (``change``).
+    ``regions`` are {"id", "kind", "polygon"} in reading order; a line's ``region`` is the id of one of them.
+    """
 
     page = models.ForeignKey("transcription.Page", on_delete=models.CASCADE, related_name="layouts")
     version = models.PositiveIntegerField()
     source = models.CharField(max_length=80, help_text="segmenter and its version, or the person")
     note = models.CharField(max_length=200, blank=True, help_text="why there are no lines")
+    regions = models.JSONField(default=list)
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    change = models.CharField(max_length=200, blank=True, help_text="what a person did to the parent")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -45,6 +64,7 @@ class LayoutLine(models.Model):
     baseline = models.JSONField()
     polygon = models.JSONField()
     region = models.CharField(max_length=40, default="text")
+    production = models.CharField(max_length=12, choices=Production, blank=True, default=Production.UNKNOWN)
 
     class Meta:
         ordering = ["layout", "position"]
@@ -62,4 +82,5 @@ class LayoutLine(models.Model):
             baseline=tuple((int(x), int(y)) for x, y in self.baseline),
             polygon=tuple((int(x), int(y)) for x, y in self.polygon),
             region=self.region,
+            production=self.production,
         )

@@ -28,6 +28,14 @@ class PageState(models.TextChoices):
     REVIEWED = "reviewed", _("reviewed")
 
 
+class Part(models.IntegerChoices):
+    """Which part of its original's frame a page shows: a two-page spread may be two pages, and be joined again."""
+
+    WHOLE = 0, _("whole")
+    LEFT = 1, _("left")
+    RIGHT = 2, _("right")
+
+
 FINISHED_STATES = [PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED]
 
 
@@ -52,6 +60,11 @@ class Page(models.Model):
     document = models.ForeignKey("transcription.Document", on_delete=models.CASCADE, related_name="pages")
     original = models.ForeignKey("transcription.Original", on_delete=models.CASCADE, related_name="pages")
     frame = models.PositiveIntegerField(default=0, help_text="which page of the original, 0-based")
+    part = models.PositiveSmallIntegerField(choices=Part, default=Part.WHOLE)
+    # Beyond what the file itself says (EXIF): what the segmenter or a person found.
+    turn = models.PositiveSmallIntegerField(default=0, help_text="quarter turns clockwise, 0 to 3")
+    # Where the frame parts in two pages, as a share of its width; null: it is a single page, or nobody looked yet.
+    gutter = models.FloatField(null=True)
     position = models.PositiveIntegerField(help_text="order in the document, 1-based")
     state = models.CharField(max_length=10, choices=PageState, default=PageState.RECEIVED)
     width = models.PositiveIntegerField(null=True)
@@ -73,7 +86,7 @@ class Page(models.Model):
     class Meta:
         ordering = ["document", "position", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["original", "frame"], name="one_page_a_frame"),
+            models.UniqueConstraint(fields=["original", "frame", "part"], name="one_page_a_part_of_a_frame"),
             models.CheckConstraint(
                 condition=models.Q(confidence=None) | (models.Q(confidence__gte=0) & models.Q(confidence__lte=1)),
                 name="page_confidence_in_0_1",

@@ -45,6 +45,7 @@ SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
 LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
+    Step.ALIGN: align,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
@@ -113,13 +114,13 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> b
 
 
 def _with_engines(claim: queue.Claim, lease: Lease, stopping: Callable[[], bool]) -> None:
-    """Lines of all pages are read in one call; transcripts are placed page by page."""
+    """Lines of all pages are read in one call; lines are found and transcripts placed page by page."""
     reading = tuple(work for work in claim.work if work.step == Step.RECOGNIZE)
     if reading:
         _guarded(reading, claim.token, lambda: recognize(reading, claim.token, lease.progress))
     for work in claim.work:
-        if work.step == Step.ALIGN and not stopping():
-            _guarded((work,), claim.token, partial(align, work, claim.token, lease.progress))
+        if work.step != Step.RECOGNIZE and not stopping():
+            _guarded((work,), claim.token, partial(_single, work, lease))
             lease.progress()
 
 

@@ -27,7 +27,7 @@ from transcription.steps.bell import ring_on_commit
 MAX_INTERRUPTIONS = 3  # workers lost while they had nothing else in hand
 MAX_ATTEMPTS = 3  # errors that may pass
 _FREED: dict[str, None] = {"token": None, "lease_until": None}
-QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | {Step.RECOGNIZE: Queue.ENGINE, Step.ALIGN: Queue.ENGINE}
+QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | dict.fromkeys([Step.SEGMENT, Step.RECOGNIZE, Step.ALIGN], Queue.ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,12 @@ _CHOOSE = """
 SELECT c.id FROM transcription_collection c
 WHERE c.state = 'active' AND c.id <> ALL(%(passed_over)s) AND EXISTS (
     SELECT FROM transcription_work w LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
+    LEFT JOIN transcription_run u ON u.id = w.run_id AND w.step = 'segment'
+    LEFT JOIN transcription_profileversion v ON v.id = u.profile_version_id
     WHERE w.collection_id = c.id AND w.queue = %(queue)s AND w.lane = %(lane)s AND w.state = 'queued'
       AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())
-      AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s)))
+      AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
+      AND (v.id IS NULL OR v.segmenter_digest = ANY(%(held)s)))
 ORDER BY c.served_at, c.id LIMIT 1
 """
 
@@ -75,9 +78,12 @@ WITH due AS (
     SELECT w.id, w.alone FROM transcription_work w
     JOIN transcription_collection c ON c.id = w.collection_id AND c.state = 'active'
     LEFT JOIN transcription_passversion p ON p.id = w.pass_version_id
+    LEFT JOIN transcription_run u ON u.id = w.run_id AND w.step = 'segment'
+    LEFT JOIN transcription_profileversion v ON v.id = u.profile_version_id
     WHERE w.collection_id = %(collection)s AND w.queue = %(queue)s AND w.lane = %(lane)s AND w.state = 'queued'
       AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())
       AND (w.pass_version_id IS NULL OR p.engine_digest = ANY(%(held)s))
+      AND (v.id IS NULL OR v.segmenter_digest = ANY(%(held)s))
     ORDER BY w.alone DESC, w.rank, w.id LIMIT %(limit)s FOR UPDATE OF w SKIP LOCKED
 ), batch AS (
     SELECT id FROM due WHERE NOT (SELECT bool_or(alone) FROM due)

@@ -57,8 +57,9 @@ def write_layout(*, page: Page, record: LayoutRecord, source: str) -> Layout:
             earlier = {other.line_id for other in before[:index]}
             at = max((n for n, (_, line) in enumerate(places, start=1) if line.pk in earlier), default=0)
             places.insert(at, (place.geometry, place.line))
+    regions = [{"id": each.id, "kind": each.kind, "polygon": each.polygon} for each in record.regions]
     version = (page.layouts.aggregate(last=Max("version"))["last"] or 0) + 1
-    layout = Layout.objects.create(page=page, version=version, source=source, note=record.note[:200])
+    layout = Layout.objects.create(page=page, version=version, source=source, note=record.note[:200], regions=regions)
     LayoutLine.objects.bulk_create(
         LayoutLine(
             layout=layout,
@@ -67,6 +68,7 @@ def write_layout(*, page: Page, record: LayoutRecord, source: str) -> Layout:
             baseline=[list(point) for point in geometry.baseline],
             polygon=[list(point) for point in geometry.polygon],
             region=geometry.region,
+            production=geometry.production,
         )
         for position, (geometry, line) in enumerate(places, start=1)
     )

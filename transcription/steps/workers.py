@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models.functions import Now
 
 from transcription.errors import LonghandError, WeightsError
-from transcription.models import Queue, Work, Worker, WorkState
+from transcription.models import Queue, Step, Work, Worker, WorkState
 from transcription.steps.profiles import registry
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -35,10 +35,13 @@ def held_engine_digests() -> list[str]:
 def load_due_engines() -> None:
     """Build the engines that queued work asks for, where this process holds them; they stay loaded."""
     due = Work.objects.filter(queue=Queue.ENGINE, state=WorkState.QUEUED)
-    for name in due.values_list("pass_version__engine", flat=True).distinct().order_by():
-        if name in registry().names():
-            with suppress(LonghandError):  # what is wrong with it becomes a Failure of the work that needs it
-                registry().recognizer(name)
+    readers = due.filter(pass_version__isnull=False).values_list("pass_version__engine", flat=True)
+    segmenters = due.filter(step=Step.SEGMENT).values_list("run__profile_version__segmenter", flat=True)
+    for names, load in ((readers, registry().recognizer), (segmenters, registry().segmenter)):
+        for name in names.distinct().order_by():
+            if name in registry().names():
+                with suppress(LonghandError):  # what is wrong with it becomes a Failure of the work that needs it
+                    load(name)
 
 
 def forget_workers() -> int:
