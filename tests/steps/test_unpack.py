@@ -59,6 +59,7 @@ def test_a_damaged_file_is_a_failure_in_one_sentence_and_the_rest_goes_on(name: 
     draw_page().save(whole)
     receive(whole, collection=collection)
     drain(Queue.CPU)
+    drain(Queue.ENGINE)
     failure = Failure.objects.get()
     assert name in failure.message
     assert failure.step in {Step.UNPACK, Step.PREPARE}
