@@ -17,9 +17,9 @@ from transcription.htr.records import LayoutRecord, LineGeometry
 from transcription.models import Collection, Document, Original, Page, PageState, Queue, Run, Step, Work, WorkState
 from transcription.steps import flow, queue
 from transcription.steps.drain import LONG, SINGLE, drain
+from transcription.steps.layouts import write_layout
 from transcription.steps.profiles import profile_version_of
 from transcription.steps.recognize import recognize
-from transcription.steps.segment import write_layout
 from transcription.steps.store import Received, receive_file
 from transcription.steps.workers import held_engine_digests
 

@@ -5,7 +5,7 @@ import pytest
 from tests.factories import create_page, create_revision, create_user
 from transcription.htr.records import LayoutRecord, LineGeometry
 from transcription.models import Layout, Page, Source
-from transcription.steps.segment import write_layout
+from transcription.steps.layouts import write_layout
 
 pytestmark = pytest.mark.django_db
 
