@@ -113,7 +113,9 @@ def word_changes(voted: str, typed: str) -> Iterator[tuple[str, str]]:
 
 
 def _persons(collections: QuerySet[Collection], since: datetime | None) -> QuerySet[TranscriptRevision]:
-    revisions = TranscriptRevision.objects.filter(source=Source.PERSON, line__page__collection__in=collections)
+    """What people typed; what only moved when lines were found anew, nobody typed a second time."""
+    typed = TranscriptRevision.objects.filter(source=Source.PERSON, layout=None)
+    revisions = typed.filter(line__page__collection__in=collections)
     return revisions.filter(created_at__gte=since) if since else revisions
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from tests.steps.journey import TEXTS, draw_page
+from tests.steps.journey import TEXTS, draw_page, drawn_layout
 from tests.training.line_sets import draw_line, write_set
 from transcription.engines.registry import WEIGHTS
 from transcription.steps.profiles import registry
@@ -25,6 +25,10 @@ PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 {lines}</TextRegion></Page></PcGts>"""
 PAGE_LINE = (
     '<TextLine id="l{n}"><Coords points="0,0 9,0 9,9"/><TextEquiv><Unicode>{text}</Unicode></TextEquiv></TextLine>'
+)
+PAGE_PLACED = (
+    '<TextLine id="l{n}"><Coords points="{coords}"/><Baseline points="{baseline}"/>'
+    "<TextEquiv><Unicode>{text}</Unicode></TextEquiv></TextLine>"
 )
 ALTO = """<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout>
@@ -135,13 +139,145 @@ def test_a_profiles_word_confidence_is_judged_and_one_engines_is_not(tmp_path: P
     assert "confidence" not in evaluate("lines", tmp_path, "--engine", "starter")
 
 
+LAYOUT_FIGURES = {
+    *("pages", "lines_true", "lines_found", "page_line_error", "cpu_seconds_median", "cpu_seconds_max"),
+    *(f"line_error{end}" for end in ("", "_low", "_high")),
+}
+BASELINE_FIGURES = {
+    f"{name}{end}"
+    for name in ("precision", "recall", "f1", "order_kendall", "order_moves")
+    for end in ("", "_low", "_high")
+}
+
+
+def layout(*arguments: object) -> dict[str, Any]:
+    output = io.StringIO()
+    call_command("evaluate", "layout", *map(str, arguments), "--json", stdout=output)
+    found: dict[str, Any] = json.loads(output.getvalue())
+    assert set(found) == {"sets", "mean"}
+    for figures in found["sets"].values():
+        assert set(figures) >= LAYOUT_FIGURES
+    return found
+
+
+def write_placed_truth(image: Path, texts: Sequence[str] = TEXTS, *, dy: int = 0, turned: bool = False) -> None:
+    """A PAGE file with the lines of `draw_page` where they stand."""
+    geometries = list(zip(drawn_layout(len(texts)).lines, texts, strict=True))
+    lines = "".join(
+        PAGE_PLACED.format(
+            n=n,
+            text=text,
+            coords=" ".join(f"{x},{y + dy}" for x, y in geometry.polygon),
+            baseline=" ".join(f"{x},{y + dy}" for x, y in geometry.baseline),
+        )
+        for n, (geometry, text) in enumerate(geometries[::-1] if turned else geometries)
+    )
+    image.with_suffix(".xml").write_text(PAGE.format(lines=lines), encoding="utf-8")
+
+
+class TestLayout:
+    """The lines of `draw_page` are found by a segmenter that knows them."""
+
+    @pytest.fixture(autouse=True)
+    def ruler(self, reader: object, settings: Settings) -> None:
+        settings.ENGINES = settings.ENGINES | {
+            "ruler": {"CLASS": "tests.steps.engines.Ruler", "VERSION": "1", "OPTIONS": {"lines": 3}}
+        }
+        registry.cache_clear()
+
+    def test_lines_found_where_they_are_score_one(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png")
+        found = layout(tmp_path, "--segmenter", "ruler")
+        figures = found["sets"][tmp_path.name]
+        assert set(figures) == LAYOUT_FIGURES | BASELINE_FIGURES
+        assert [figures[key] for key in ("pages", "lines_true", "lines_found", "line_error")] == [1, 3, 3, 0]
+        assert figures["f1"] == figures["f1_low"] == figures["f1_high"] == pytest.approx(1)
+        assert figures["order_kendall"] == figures["order_moves"] == 0
+        assert 0 <= figures["cpu_seconds_median"] <= figures["cpu_seconds_max"]
+        assert found["mean"]["f1"] == pytest.approx(1)
+
+    def test_what_is_missed_and_what_is_out_of_order_counts(self, tmp_path: Path) -> None:
+        for name, turned in (("a-1", False), ("b-1", True)):
+            draw_page().save(tmp_path / f"{name}.png")
+            write_placed_truth(tmp_path / f"{name}.png", turned=turned)
+        draw_page().save(tmp_path / "c-1.png")
+        write_placed_truth(tmp_path / "c-1.png", TEXTS[:2])
+        figures = layout(tmp_path, "--segmenter", "ruler")["sets"][tmp_path.name]
+        assert (figures["lines_true"], figures["lines_found"]) == (8, 9)
+        assert figures["line_error"] == pytest.approx(1 / 8)
+        assert figures["page_line_error"] == pytest.approx(0.5 / 3)
+        assert figures["precision"] == pytest.approx((1 + 1 + 2 / 3) / 3)
+        assert figures["recall"] == pytest.approx(1)
+        assert figures["order_kendall"] == pytest.approx(1 / 3)
+        assert figures["order_moves"] == pytest.approx(2 / 9)
+        assert figures["f1_low"] < figures["f1"] < figures["f1_high"]
+
+    def test_what_is_read_on_true_lines_and_on_those_found_stands_side_by_side(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png", TEXTS[:1])
+        figures = layout(tmp_path, "--segmenter", "ruler", "--recognition")["sets"][tmp_path.name]
+        assert figures["true"]["cer_strict"] == 0
+        assert figures["found"]["cer_strict"] == pytest.approx(2)  # two lines too many, read as the first
+        assert figures["cer_strict_difference"] == pytest.approx(2)
+        assert set(figures["found"]) == FIGURES
+
+    def test_a_text_without_coordinates_tells_the_number_of_lines_only(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        (tmp_path / "a.txt").write_text(f"{TEXTS[0]}\n\n[?]\n{TEXTS[1]} [*note*]\n")
+        found = layout(tmp_path, "--segmenter", "ruler", "--recognition")
+        figures = found["sets"][tmp_path.name]
+        assert (figures["lines_true"], figures["lines_found"], figures["line_error"]) == (2, 3, 0.5)
+        assert set(figures) == LAYOUT_FIGURES | {"found"}
+        assert "f1" not in found["mean"]
+
+    def test_a_ground_truth_for_a_larger_image_is_brought_to_the_images_size(self, tmp_path: Path) -> None:
+        draw_page().resize((450, 280)).save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png")
+        assert layout(tmp_path)["sets"][tmp_path.name]["f1"] > 0.8  # classical
+
+    def test_a_table_of_layouts_is_read(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "fr_a-000.png")
+        lines = [{"baseline": line.baseline, "polygon": line.polygon} for line in drawn_layout(3).lines]
+        row = {"image": "fr_a-000.png", "page": "fr_a/x_1.jpg", "lines": lines}
+        (tmp_path / "layout.jsonl").write_text(json.dumps(row) + "\n")
+        figures = layout(tmp_path, "--segmenter", "ruler", "--split", "all")["sets"]["fr_a"]
+        assert figures["f1"] == pytest.approx(1)
+        with pytest.raises(CommandError, match="no pages of the split “dev”"):
+            layout(tmp_path)
+        with pytest.raises(CommandError, match="holds no texts"):
+            layout(tmp_path, "--split", "all", "--recognition")
+
+    def test_a_row_that_is_no_layout_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "layout.jsonl").write_text("{}\n")
+        with pytest.raises(CommandError, match=r"layout\.jsonl, line 1"):
+            layout(tmp_path)
+
+    def test_a_table_is_printed_for_people(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png")
+        output = io.StringIO()
+        call_command("evaluate", "layout", str(tmp_path), "--segmenter", "ruler", stdout=output)
+        head, row, mean = output.getvalue().splitlines()
+        assert head.split()[:4] == ["set", "pages", "lines", "found"]
+        assert row.split()[-3:] == ["-", "-", "-"]
+        assert "1.000-1.000" in row
+        assert mean.startswith("mean")
+
+    def test_only_a_segmenter_finds_lines(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="does not find lines"):
+            layout(tmp_path, "--segmenter", "starter")
+        with pytest.raises(CommandError, match="found by a --segmenter"):
+            layout(tmp_path, "--engine", "starter")
+
+
 class TestOneSentence:
-    @pytest.mark.parametrize("what", ["lines", "pages"])
+    @pytest.mark.parametrize("what", ["lines", "pages", "layout"])
     def test_for_an_empty_folder(self, what: str, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="holds neither"):
             evaluate(what, tmp_path)
 
-    @pytest.mark.parametrize("what", ["lines", "pages"])
+    @pytest.mark.parametrize("what", ["lines", "pages", "layout"])
     def test_for_a_folder_that_is_not_there(self, what: str, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="is not a folder"):
             evaluate(what, tmp_path / "nothing")

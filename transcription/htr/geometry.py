@@ -62,13 +62,13 @@ def resample(baseline: Sequence[Point] | Chain, step: float) -> Chain:
     return np.column_stack([np.interp(stations, along, points[:, 0]), np.interp(stations, along, points[:, 1])])
 
 
-def angle(baseline: Sequence[Point]) -> float:
+def angle(baseline: Sequence[Point] | Chain) -> float:
     """Direction of the least-squares fit, in radians, positive when the line falls to the right (y grows downwards).
 
     Lines nearer to the horizontal lie in [-pi/4, pi/4] whichever way they were drawn; steeper ones follow the way from
     their first to their last point, because there the order is the only thing that tells the top of the writing.
     """
-    points = chain(baseline)
+    points = chain(baseline)  # type: ignore[arg-type]
     if len(points) < 2:
         return 0.0
     x, y = (points - points.mean(axis=0)).T

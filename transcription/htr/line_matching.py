@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from transcription.htr.geometry import bounding_box
 from transcription.htr.records import LineGeometry, Point
@@ -14,34 +15,45 @@ from transcription.htr.records import LineGeometry, Point
 SAME = 0.5  # intersection over union from which two outlines are the same line
 DERIVED = 0.5  # share of the smaller outline that lies in the other from which one line comes from the other
 _SIDE = 200  # pixels of the raster on which outlines are compared
+_LEAST_HEIGHT = 8  # pixels above a baseline that nobody drew an outline around
 
 
 @dataclass(frozen=True, slots=True)
-class LineMatch:
-    """What a new line is: the old line ``same`` (its index), or one ``derived`` from old ones by split or merger."""
+class Overlaps:
+    """How much each new line, by row, shares with each old one, by column: intersection over union, and intersection
+    over the smaller of the two, each in [0, 1]."""
 
-    same: int | None
-    derived: tuple[int, ...]
+    union: NDArray[np.float64]
+    smaller: NDArray[np.float64]
+
+    def same(self) -> dict[int, int]:
+        """The old line that a new one is; each is used once, the best pairs first (ties: the first lines)."""
+        pairs = sorted(zip(*np.nonzero(self.union >= SAME), strict=True), key=lambda at: (-self.union[at], *at))
+        same: dict[int, int] = {}
+        taken: set[int] = set()
+        for new, old in pairs:
+            if new not in same and old not in taken:
+                same[int(new)] = int(old)
+                taken.add(int(old))
+        return same
 
 
-def match_geometries(old: Sequence[LineGeometry], new: Sequence[LineGeometry]) -> list[LineMatch]:
-    """One match for each new line; an old line is the same as at most one new one (the best; ties: the first)."""
-    found = [
-        (overlap, share, i, j)
-        for i, after in enumerate(new)
-        for j, before in enumerate(old)
-        for overlap, share in [_overlap(after.polygon, before.polygon)]
-        if share >= DERIVED
-    ]
-    same: dict[int, int] = {}
-    for overlap, _, i, j in sorted(found, key=lambda each: (-each[0], each[2], each[3])):
-        if overlap >= SAME and i not in same and j not in same.values():
-            same[i] = j
-    taken = set(same.values())
-    return [
-        LineMatch(same.get(i), tuple(sorted(j for _, _, k, j in found if k == i and j not in taken)))
-        for i in range(len(new))
-    ]
+def overlaps(old: Sequence[LineGeometry], new: Sequence[LineGeometry]) -> Overlaps:
+    """Compare every pair of outlines; a line without an outline has a low one along its baseline."""
+    before, after = [_outline(line) for line in old], [_outline(line) for line in new]
+    union, smaller = np.zeros((len(new), len(old))), np.zeros((len(new), len(old)))
+    for i, a in enumerate(after):
+        for j, b in enumerate(before):
+            if a and b:
+                union[i, j], smaller[i, j] = _overlap(a, b)
+    return Overlaps(union, smaller)
+
+
+def _outline(line: LineGeometry) -> tuple[Point, ...]:
+    if len(line.polygon) > 2 or not line.baseline:
+        return line.polygon
+    points = line.baseline + line.polygon
+    return points + tuple((x, y - _LEAST_HEIGHT) for x, y in reversed(points))
 
 
 def _overlap(a: Sequence[Point], b: Sequence[Point]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from transcription.htr.text import normalised, strict, words
@@ -83,18 +84,28 @@ def summarise(scores: Sequence[LineScore], *, draws: int = 1000, seed: int = 0) 
         documents = np.array(list(by_document.values()), dtype=np.int64).reshape(-1, 2)
         total = documents.sum(axis=0)
         figures[name] = float(total[0] / max(1, total[1]))
-        figures[f"{name}_low"], figures[f"{name}_high"] = _bootstrap(documents, draws, seed)
+        figures[f"{name}_low"], figures[f"{name}_high"] = bootstrap(documents, _rates, draws=draws, seed=seed)
     return figures
 
 
-def _bootstrap(
-    documents: np.ndarray[tuple[int, int], np.dtype[np.int64]], draws: int, seed: int
+def _rates(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[:, 0] / np.maximum(1, sums[:, 1])
+
+
+def bootstrap(
+    documents: NDArray[np.float64] | NDArray[np.int64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile interval of Σ edits ÷ Σ length over documents drawn with replacement. Efron 1979."""
+    """95 % percentile interval of a statistic of sums over documents drawn with replacement. Efron 1979.
+
+    ``documents`` is (n, k), what each document adds; ``statistic`` makes (draws,) of the sums, (draws, k).
+    """
     if not len(documents):
         return 0.0, 0.0
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(documents), (draws, len(documents)))
-    sums = documents[picks].sum(axis=1)  # (draws, 2)
-    low, high = np.percentile(sums[:, 0] / np.maximum(1, sums[:, 1]), (2.5, 97.5))
+    low, high = np.percentile(statistic(documents[picks].sum(axis=1).astype(np.float64)), (2.5, 97.5))
     return float(low), float(high)

@@ -1,6 +1,7 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
 from transcription.models.collection import Collection, Membership, Role
+from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
@@ -21,6 +22,7 @@ from transcription.models.worker import Worker
 __all__ = [
     "Alignment",
     "Collection",
+    "DisplacedText",
     "Document",
     "Export",
     "Failure",

@@ -35,6 +35,16 @@ class TranscriptRevision(models.Model):
         related_name="+",
         help_text="what text of the source import was placed from",
     )
+    layout = models.ForeignKey(
+        "transcription.Layout",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="the layout whose lines this text was moved to; nobody typed it there",
+    )
+    mixed = models.BooleanField(
+        default=False, help_text="moved text: the machine's words stand among it, so it is no ground truth"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

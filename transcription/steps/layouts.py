@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.contrib.auth.models import User
 from django.db.models import Max
 
-from transcription.htr.line_matching import match_geometries
 from transcription.htr.records import LayoutRecord, LineGeometry, RegionGeometry
-from transcription.models import Layout, LayoutLine, Line, Page, Source
-from transcription.steps.revise import outranked_by
+from transcription.htr.resegmentation import plan_layout
+from transcription.models import Layout, LayoutLine, Line, Page
+from transcription.steps.moved_texts import keep_displaced, move_pieces, old_line
 
 
 def write_layout(*, page: Page, record: LayoutRecord, source: str) -> Layout:
     """A new layout version over the lines that are still there, new lines for the rest. The caller holds the page lock.
 
-    A line with a text that outranks a vote stays where it was even if the segmenter no longer finds it: no layout may
-    lose what a person wrote.
+    No layout loses or doubles what a person wrote or brought: it stays on its line, moves to the lines that were found
+    in its place, or is kept as a DisplacedText.
     """
-    before = list(page.layout.places.select_related("line__current").order_by("position")) if page.layout else []
-    matches = match_geometries([place.geometry for place in before], record.lines)
+    before = _places(page)
+    plan = plan_layout([old_line(place) for place in before], record.lines)
+    kinds = {str(region["id"]): str(region["kind"]) for region in page.layout.regions} if page.layout else {}
     places: list[tuple[LineGeometry, Line]] = []
-    for geometry, match in zip(record.lines, matches, strict=True):
-        line = before[match.same].line if match.same is not None else Line.objects.create(page=page)
-        if match.derived:
-            line.derived_from.add(*(before[index].line for index in match.derived))
+    for planned in plan.lines:
+        line = before[planned.same].line if planned.same is not None else Line.objects.create(page=page)
+        if planned.derived:
+            line.derived_from.add(*(before[index].line for index in planned.derived))
+        if planned.new is not None:
+            geometry = record.lines[planned.new]
+        else:
+            assert planned.same is not None
+            geometry = before[planned.same].geometry
+            geometry = replace(geometry, region=kinds.get(geometry.region, geometry.region))  # its region is gone
         places.append((geometry, line))
-    for index, place in enumerate(before):
-        if _must_stay(place.line) and all(line.pk != place.line_id for _, line in places):
-            earlier = {other.line_id for other in before[:index]}
-            at = max((n for n, (_, line) in enumerate(places, start=1) if line.pk in earlier), default=0)
-            places.insert(at, (place.geometry, place.line))
-    return save_layout(page=page, places=places, regions=record.regions, source=source, note=record.note)
+    layout = save_layout(page=page, places=places, regions=record.regions, source=source, note=record.note)
+    lines = [line for _, line in places]
+    for planned, line in zip(plan.lines, lines, strict=True):
+        if planned.pieces:
+            move_pieces(layout=layout, line=line, pieces=planned.pieces, before=before)
+    near = {planned.new: line for planned, line in zip(plan.lines, lines, strict=True) if planned.new is not None}
+    keep_displaced(layout=layout, displaced=plan.displaced, before=before, near=near)
+    return layout
+
+
+def _places(page: Page) -> list[LayoutLine]:
+    if page.layout is None:
+        return []
+    places = page.layout.places.select_related("line__current__author", "line__current__transcript")
+    return list(places.defer("line__current__transcript__data").order_by("position"))
 
 
 def save_layout(
@@ -72,7 +89,3 @@ def save_layout(
         for position, (geometry, line) in enumerate(places, start=1)
     )
     return layout
-
-
-def _must_stay(line: Line) -> bool:
-    return line.current is not None and outranked_by(Source.VOTE, line.current)

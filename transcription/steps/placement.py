@@ -11,7 +11,7 @@ from transcription.formats.ground_truth import parse_ground_truth
 from transcription.htr.text import clean
 from transcription.htr.transcript_alignment import Word, words_of
 from transcription.htr.typed_text import find_typed
-from transcription.models import Alignment, ImportedTranscript, LayoutLine, Line, Page, Run, Source
+from transcription.models import Alignment, ImportedTranscript, LayoutLine, Line, Page, Run, Source, TranscriptRevision
 from transcription.steps.revise import outranked_by, revise
 
 Entry = dict[str, Any]
@@ -37,14 +37,15 @@ def kept_entries(
     transcript: ImportedTranscript, places: Sequence[LayoutLine], words: Sequence[Word]
 ) -> dict[int, Entry]:
     """What is not to be moved, by the index of its line: brought text that stands, and what a person typed, which says
-    more of a line than any reading; where that is other text, what was placed there before, which they have seen."""
+    more of a line than any reading; where that is other text, what was placed there before, which they have seen.
+    Brought text that moved to other lines when the page's were found anew counts as typed there."""
     last = transcript.alignments.order_by("-changed_at", "-pk").first()
     accepted = {entry["line"]: entry for entry in (last.placed if last is not None else []) if entry["accepted"]}
     kept: dict[int, Entry] = {}
     typed: dict[int, str] = {}
     for index, place in enumerate(places):
         current, entry = place.line.current, accepted.get(place.line_id)
-        if current is not None and current.source == Source.PERSON:
+        if current is not None and (current.source == Source.PERSON or _moved(current, transcript)):
             typed[index] = current.text
         elif current is not None and entry and current.source == Source.IMPORT and current.text == entry["text"]:
             kept[index] = entry
@@ -62,6 +63,10 @@ def kept_entries(
             kept[index] = entry
             barred |= _words_in([entry])
     return kept
+
+
+def _moved(current: TranscriptRevision, transcript: ImportedTranscript) -> bool:
+    return current.source == Source.IMPORT and current.layout_id is not None and current.transcript_id == transcript.pk
 
 
 def _typed_entry(line: int, stretch: range, text: str) -> Entry:

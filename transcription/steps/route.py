@@ -6,7 +6,18 @@ import uuid
 
 from django.db.models.functions import Now
 
-from transcription.models import Alignment, Line, Page, PageState, Reading, RouteDecision, Run, Source, Work
+from transcription.models import (
+    Alignment,
+    DisplacedText,
+    Line,
+    Page,
+    PageState,
+    Reading,
+    RouteDecision,
+    Run,
+    Source,
+    Work,
+)
 from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
@@ -14,6 +25,7 @@ NO_LINES = "no-lines"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
+TEXT_DISPLACED = "text-displaced"
 
 
 def route(work: Work, token: uuid.UUID) -> None:
@@ -60,13 +72,15 @@ def failed_checks(run: Run) -> list[str]:
     """Codes of what speaks against accepting the page unseen, its confidence apart."""
     if run.layout is None or not run.layout.places.exists():
         return [NO_LINES]
-    reasons = []
+    reasons: list[str] = []
     if not run.votes.exclude(text="").exists():
         reasons.append(NO_TEXT)
     first_stage = run.profile_version.stage_passes.filter(stage=0).values("pass_version")
     read = Reading.objects.filter(run=run, pass_version__in=first_stage).values("pass_version").distinct()
     if read.count() < first_stage.count():
         reasons.append(PASS_MISSING)
+    if DisplacedText.objects.unsettled().filter(page=run.page_id).exists():
+        reasons.append(TEXT_DISPLACED)
     return reasons
 
 

@@ -25,7 +25,9 @@ def segment(work: Work, token: uuid.UUID) -> None:
     source = f"{version.segmenter}@{registry().digest(version.segmenter)[:8]}"
     with finishing(work, token) as locked:
         assert locked is not None
-        layout = write_layout(page=locked, record=record, source=source)
+        # What a person has approved keeps its lines as it keeps its texts: until it is taken into review again.
+        frozen = locked.layout if locked.approved_at is not None else None
+        layout = frozen or write_layout(page=locked, record=record, source=source)
         run.layout = layout
         run.save(update_fields=["layout"])
         locked.layout = layout

@@ -17,6 +17,7 @@ from transcription.htr.records import Consensus
 from transcription.htr.text import clean
 from transcription.models import Line, Page, PageState, Reading, Run, Source, Step, Vote, Work
 from transcription.steps import flow
+from transcription.steps.moved_texts import settle_moved
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
 from transcription.steps.vocabulary import lexicon_at
@@ -45,6 +46,8 @@ def vote(work: Work, token: uuid.UUID) -> None:
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
+        if page.approved_at is None and work.stage == 0:
+            settle_moved(run=run, readings={each.line_id: each.text for each in saved})
         _transcribe(page, saved)
         flow.move(page, PageState.VOTED)
         flow.follow(Step.SCORE, page=page, run=run, stage=work.stage, lane=work.lane)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.evaluation import score_page
 from transcription.htr.metrics import LineScore, score_line, summarise
-from transcription.htr.records import Consensus, Gray, Hints, LineImage, ReadingRecord
+from transcription.htr.records import Consensus, Gray, Hints, LineGeometry, LineImage, ReadingRecord
 from transcription.training.datasets import folder_of, load_lines, table_rows
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
@@ -42,13 +42,19 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class PageSample:
-    """A page image with its ground truth in reading order; ``document`` is what a bootstrap draws."""
+    """A page image with its ground truth in reading order; ``document`` is what a bootstrap draws.
+
+    ``lines`` are the texts, blank ones left out; ``geometries`` are the lines that have a place, with text or without,
+    in pixels of an image of ``size``, (0, 0) where the ground truth does not say.
+    """
 
     set: str
     document: str
     language: str
     image: Path
     lines: tuple[str, ...]
+    geometries: tuple[LineGeometry, ...] = ()
+    size: tuple[int, int] = (0, 0)
 
 
 def read_lines(crops: Sequence[Gray], passes: Sequence[Pass], language: str) -> list[str]:
@@ -219,11 +225,11 @@ def load_pages(
             if row["split"] != split or (sets is not None and name not in sets) or (limit and counts[name] >= limit):
                 continue
             counts[name] += 1
-            lines = _reference(folder / row["ground_truth"], clean or _without_editorial)
-            yield PageSample(name, _document_of(row["image"]), row["language"], folder / row["image"], lines)
+            page = PageSample(name, document_of(row["image"]), row["language"], folder / row["image"], ())
+            yield _with_truth(page, folder / row["ground_truth"], clean or _without_editorial)
 
 
-def _document_of(image: str) -> str:
+def document_of(image: str) -> str:
     """Pages of one letter are one document: the name without its page number."""
     return Path(image).stem.rsplit("-", 1)[0].rsplit("_", 1)[0]
 
@@ -232,14 +238,16 @@ def _loose_pages(folder: Path, clean: Callable[[str], str]) -> Iterator[PageSamp
     for image in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES):
         truth = next((t for suffix in GROUND_TRUTHS if (t := image.with_suffix(suffix)).exists()), None)
         if truth is not None:
-            yield PageSample(folder.name, image.stem, "", image, _reference(truth, clean))
+            yield _with_truth(PageSample(folder.name, image.stem, "", image, ()), truth, clean)
 
 
-def _reference(path: Path, clean: Callable[[str], str]) -> tuple[str, ...]:
+def _with_truth(page: PageSample, path: Path, clean: Callable[[str], str]) -> PageSample:
     if not path.exists():
         raise BadInput(f"{path} is missing; it is named as the ground truth of a page.")
-    lines = (line.text for line in read_ground_truth(path).lines)
-    return tuple(text for text in map(clean, lines) if text)
+    truth = read_ground_truth(path)
+    texts = tuple(text for text in (clean(line.text) for line in truth.lines) if text)
+    geometries = tuple(line.geometry for line in truth.lines if line.geometry is not None)
+    return replace(page, lines=texts, geometries=geometries, size=truth.size)
 
 
 def _without_editorial(text: str) -> str:

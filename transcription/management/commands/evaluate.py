@@ -1,4 +1,5 @@
-"""`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth."""
+"""`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth;
+`evaluate layout PATH --segmenter NAME --json`: how well lines are found."""
 
 from __future__ import annotations
 
@@ -19,18 +20,26 @@ from transcription.steps.profiles import (
     shipped_calibration,
 )
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
+from transcription.training.layout_evaluation import evaluate_layout
 
 
 class Command(BaseCommand):
-    help = "Character and word error rates, strict and normalised, per set with 95 % bootstrap intervals by document."
+    help = (
+        "Character and word error rates, strict and normalised, or how well lines are found; "
+        "per set, with 95 % bootstrap intervals by document."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["lines", "pages"])
+        parser.add_argument("what", choices=["lines", "pages", "layout"])
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine, plain images; tesseract is the baseline")
         reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
+        parser.add_argument("--segmenter", default=DEFAULT_SEGMENTER, help="what finds lines (default: %(default)s)")
+        parser.add_argument(
+            "--recognition", action="store_true", help="layout: also what is read on true lines and on those found"
+        )
         parser.add_argument("--split", default="dev")
         parser.add_argument("--limit", type=int, default=0, help="at most so many lines or pages a set")
         parser.add_argument("--sets", help="comma-separated names (default: all)")
@@ -38,10 +47,24 @@ class Command(BaseCommand):
 
     def handle(self, *, what: str, path: Path, json: bool, **options: Any) -> None:
         try:
-            report = self._evaluate(what, path, options)
+            report = self._layout(path, options) if what == "layout" else self._evaluate(what, path, options)
         except LonghandError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(_as_json(report) if json else _as_table(report))
+        table = _as_layout_table if what == "layout" else _as_table
+        self.stdout.write(_as_json(report) if json else table(report))
+
+    def _layout(self, path: Path, options: dict[str, Any]) -> Report:
+        if options["engine"] or (options["profile"] and not options["recognition"]):
+            raise CommandError("Lines are found by a --segmenter; a --profile reads them with --recognition.")
+        passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE) if options["recognition"] else []
+        return evaluate_layout(
+            path,
+            options["split"],
+            registry().segmenter(options["segmenter"]),
+            limit=options["limit"],
+            sets=options["sets"].split(",") if options["sets"] else None,
+            passes=passes,
+        )
 
     def _evaluate(self, what: str, path: Path, options: dict[str, Any]) -> Report:
         sets = options["sets"].split(",") if options["sets"] else None
@@ -58,7 +81,7 @@ class Command(BaseCommand):
         if what == "lines":
             calibration = None if options["engine"] else _calibration()
             return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
-        reader = page_reader(registry().segmenter(DEFAULT_SEGMENTER), passes)
+        reader = page_reader(registry().segmenter(options["segmenter"]), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 
@@ -100,3 +123,33 @@ def _as_table(report: Report) -> str:
         area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
         rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
     return "\n".join(rows)
+
+
+def _as_layout_table(report: Report) -> str:
+    """One row a set; reading columns where texts were read, “-” where the ground truth cannot tell."""
+    rows = [
+        f"{'set':<16}{'pages':>6}{'lines':>7}{'found':>7}{'error':>8}{'a page':>8}{'prec.':>7}{'recall':>7}"
+        f"{'F1':>7}{'95 %':>13}{'order':>7}{'moves':>7}{'CPU s':>7}{'most':>7}{'CER found':>11}{'true':>7}{'diff.':>7}"
+    ]
+    for name, figures in [*report["sets"].items(), ("mean", report["mean"])]:
+        counts = "".join(f"{figures.get(key, ''):>{width}}" for key, width in _COUNTS)
+        interval = f"{figures['f1_low']:.3f}-{figures['f1_high']:.3f}" if "f1_low" in figures else ""
+        scores = "".join(_cell(figures, key, width) for key, width in _SCORES)
+        rest = "".join(_cell(figures, key, 7) for key in ("order_kendall", "order_moves"))
+        times = "".join(_cell(figures, key, 7, 2) for key in ("cpu_seconds_median", "cpu_seconds_max"))
+        read = _cell(figures.get("found", {}), "cer_normalised", 11) + _cell(
+            figures.get("true", {}), "cer_normalised", 7
+        )
+        rows.append(
+            f"{name:<16}{counts}{scores}{interval:>13}{rest}{times}{read}"
+            + _cell(figures, "cer_normalised_difference", 7)
+        )
+    return "\n".join(rows)
+
+
+_COUNTS = (("pages", 6), ("lines_true", 7), ("lines_found", 7))
+_SCORES = (("line_error", 8), ("page_line_error", 8), ("precision", 7), ("recall", 7), ("f1", 7))
+
+
+def _cell(figures: dict[str, Any], key: str, width: int, digits: int = 3) -> str:
+    return f"{figures[key]:>{width}.{digits}f}" if key in figures else f"{'-':>{width}}"
