@@ -1,8 +1,9 @@
 """Fetch the fonts of synthetic training material: `scripts/fetch_training_fonts.py FOLDER [--printed]` (needs npm).
 
 198 families of handwriting for lines and pages, or with --printed some of type and typewriters for letterheads, from
-the @fontsource packages, used at training time only and never shipped. Each package says its licence, and a family under another one than is listed here is refused. The sample collection's three hands (La Belle
-Aurore, Cedarville Cursive, Reenie Beanie) are left out on purpose.
+the @fontsource packages, used at training time only and never shipped. Each package says its licence, and a family
+under another one than is listed here is refused. The sample collection's three hands (La Belle Aurore, Cedarville
+Cursive, Reenie Beanie) are left out on purpose.
 """
 
 from __future__ import annotations

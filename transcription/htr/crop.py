@@ -1,25 +1,33 @@
 """Cutting one line out of its page: the same function in training and in the product.
 
-The page is turned so that the baseline's least-squares fit is level; the bounding box of the polygon plus 8 % of its
+The page is turned so that the baseline's least-squares fit is level; a baseline that bends is straightened, every
+column shifted by as much as the baseline there stands off that fit; the bounding box of the polygon plus 8 % of its
 height is taken; what lies outside the polygon, dilated by a twelfth of the line's height, becomes paper (the 75th
 percentile of the inside) with a soft edge; the result is 64 pixels high.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.htr.geometry import angle, area, chain
+from transcription.htr.geometry import Chain, angle, area, chain, resample
 from transcription.htr.histogram import count_levels, percentile
 from transcription.htr.records import Gray, LineGeometry
+
+Floats = NDArray[np.float64]
 
 LINE_HEIGHT = 64
 MAX_WIDTH = 8192  # pixels; wider lines are squeezed, so that an absurd polygon cannot exhaust memory
 _MARGIN = 0.08  # of the polygon's height, on every side
 _DILATION = LINE_HEIGHT / 12  # pixels: 8 at a height of 96
 _SOFTNESS = 1.5  # pixels, sigma of the mask's edge
+# A line bends when its baseline stands off its fit by this share of the polygon's height. Below it the recogniser,
+# which was trained on lines cut straight, sees the very same pixels.
+_BENT = 0.12
 
 
 def blank_line() -> Gray:
@@ -37,7 +45,12 @@ def cut_line(page: Gray, geometry: LineGeometry) -> Gray:
     polygon = chain(geometry.polygon)
     turn = angle(geometry.baseline)
     cos, sin = np.cos(turn), np.sin(turn)
-    level = polygon @ np.array([[cos, -sin], [sin, cos]])  # turned by -angle about the origin
+    levelling = np.array([[cos, -sin], [sin, cos]])  # turns by -angle about the origin
+    level = polygon @ levelling
+    bend = _bend(chain(geometry.baseline) @ levelling, float(np.ptp(level[:, 1])))
+    if bend is not None:
+        level = resample(np.vstack([level, level[:1]]), 4.0)[:-1]  # its straight sides bend, too
+        level[:, 1] -= bend(level[:, 0])
     low, high = level.min(axis=0), level.max(axis=0)
     margin = _MARGIN * max(high[1] - low[1], 1.0)
     low, high = low - margin, high + margin
@@ -48,7 +61,9 @@ def cut_line(page: Gray, geometry: LineGeometry) -> Gray:
 
     # level + offset -> target; its inverse says where each target pixel lies on the page
     corners = np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
-    on_page = corners @ np.array([[cos, sin], [-sin, cos]])
+    if bend is not None:
+        corners = _bent_corners(corners, bend)
+    on_page = corners @ levelling.T
     window = _window(on_page, page.shape)
     if window is None:
         return blank_line()
@@ -59,15 +74,63 @@ def cut_line(page: Gray, geometry: LineGeometry) -> Gray:
     # pixel centres: the centre of pixel i lies at i + 0.5, on the page, in the patch and in the target alike
     patch_to_target = to_target / shrink
     centred = np.column_stack([patch_to_target, shift + patch_to_target @ np.array([0.5, 0.5]) - 0.5])
-    pixels = cv2.warpAffine(
-        patch, centred, (target_width, LINE_HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.uint8)
+    size = (target_width, LINE_HEIGHT)
+    if bend is None:
+        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        pixels = cv2.warpAffine(patch, centred, size, flags=flags, borderMode=border).astype(np.uint8, copy=False)
+    else:
+        pixels = _straightened(
+            patch, centred, size, bend(low[0] + (np.arange(target_width) + 0.5) / factor_x) * factor_y
+        )
 
     inside = _soft_inside((level - low) * (factor_x, factor_y), pixels.shape)
     counts = count_levels(pixels, (inside > 127).astype(np.uint8))
     if not counts.any():
         return blank_line()
     return _on_paper(pixels, inside, percentile(counts, 75))
+
+
+def is_bent(geometry: LineGeometry) -> bool:
+    """Whether ``cut_line`` straightens the line, rather than cutting it as it stands."""
+    if area(geometry.polygon) < 4:
+        return False
+    turn = angle(geometry.baseline)
+    levelling = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    height = float(np.ptp((chain(geometry.polygon) @ levelling)[:, 1]))
+    return _bend(chain(geometry.baseline) @ levelling, height) is not None
+
+
+def _bend(baseline: Chain, height: float) -> Callable[[Floats], Floats] | None:
+    """How far a levelled baseline stands below its fit at any x, in pixels; None for one that is as good as straight.
+
+    Beyond its ends it stays where it ended. A baseline that climbs or doubles back is left as it is.
+    """
+    if len(baseline) < 3 or np.ptp(baseline[:, 0]) < 2 * np.ptp(baseline[:, 1]):
+        return None
+    xs, ys = resample(baseline, max(2.0, height / 8)).T
+    order = np.argsort(xs, kind="stable")
+    xs, ys = xs[order], ys[order] - float(ys.mean())
+    if float(np.abs(ys).max()) < _BENT * height:
+        return None
+    return lambda at: np.interp(at, xs, ys)
+
+
+def _bent_corners(corners: Floats, bend: Callable[[Floats], Floats]) -> Floats:
+    """The corners of the box that holds the bent line: what is straightened reaches above and below its own box."""
+    shifts = bend(np.linspace(corners[0, 0], corners[1, 0], 64))
+    grown = corners.copy()
+    grown[:2, 1] += min(0.0, float(shifts.min()))
+    grown[2:, 1] += max(0.0, float(shifts.max()))
+    return grown
+
+
+def _straightened(patch: Gray, to_target: Floats, size: tuple[int, int], shifts: Floats) -> Gray:
+    """As ``cv2.warpAffine`` by ``to_target`` (2, 3), with column x taken from ``shifts[x]`` target pixels below."""
+    across, down = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
+    down = down + shifts.astype(np.float32)[None, :]
+    back = cv2.invertAffineTransform(to_target).astype(np.float32)
+    xs, ys = (back[k, 0] * across + back[k, 1] * down + back[k, 2] for k in (0, 1))
+    return cv2.remap(patch, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
 def _on_paper(pixels: Gray, inside: Gray, paper: float) -> Gray:
