@@ -103,7 +103,7 @@ def is_bent(geometry: LineGeometry) -> bool:
 def _bend(baseline: Chain, height: float) -> Callable[[Floats], Floats] | None:
     """How far a levelled baseline stands below its fit at any x, in pixels; None for one that is as good as straight.
 
-    Beyond its ends it stays where it ended. A baseline that climbs or doubles back is left as it is.
+    Beyond its ends it stays where it ended. A baseline that doubles back is left as it is.
     """
     if len(baseline) < 3 or np.ptp(baseline[:, 0]) < 2 * np.ptp(baseline[:, 1]):
         return None
