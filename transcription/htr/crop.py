@@ -108,6 +108,8 @@ def _bend(baseline: Chain, height: float) -> Callable[[Floats], Floats] | None:
     if len(baseline) < 3 or np.ptp(baseline[:, 0]) < 2 * np.ptp(baseline[:, 1]):
         return None
     xs, ys = resample(baseline, max(2.0, height / 8)).T
+    if float(np.abs(np.diff(xs)).sum()) > 1.2 * float(np.ptp(xs)):
+        return None
     order = np.argsort(xs, kind="stable")
     xs, ys = xs[order], ys[order] - float(ys.mean())
     if float(np.abs(ys).max()) < _BENT * height:
