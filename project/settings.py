@@ -175,6 +175,14 @@ ENGINES: dict[str, EngineDeclaration] = {
         "OPTIONS": {"precision": "auto", "decoder": "greedy"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
+    # Finds lines with a network of our own; classical needs no weights and stays as the fall-back.
+    "learned": {
+        "CLASS": "transcription.engines.segmenters.learned.LearnedSegmenter",
+        "VERSION": "1",
+        "WEIGHTS": "segmenter.safetensors",
+        "OPTIONS": {"precision": "auto"},
+        "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
+    },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
         "VERSION": "1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,7 +86,8 @@ def _focus(sheet: Sheet, reach: float, rng: np.random.Generator) -> NDArray[np.f
     rows, columns = sheet.image.shape
     if sheet.lines and rng.random() < 0.7:
         line = sheet.lines[rng.integers(len(sheet.lines))]
-        return line.baseline[rng.integers(len(line.baseline))] + rng.uniform(-0.4, 0.4, 2) * reach
+        point: NDArray[np.float64] = line.baseline[rng.integers(len(line.baseline))]
+        return point + rng.uniform(-0.4, 0.4, 2) * reach
     return rng.uniform(0, 1, 2) * (columns, rows)
 
 
@@ -117,7 +119,7 @@ def beside(left: Sheet, right: Sheet, rng: np.random.Generator) -> Sheet:
 
 def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
     """Another paper, light, pen or scan; ``other`` is some page whose writing may shine through."""
-    pixels = image.astype(np.float32)
+    pixels: NDArray[Any] = image.astype(np.float32)
     rows, columns = image.shape
     if rng.random() < 0.15:  # the other side of the leaf
         behind = cv2.GaussianBlur(cv2.resize(other[:, ::-1], (columns, rows)), (0, 0), rng.uniform(0.7, 2.0))
@@ -152,7 +154,9 @@ def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
     seen = np.clip(pixels, 0, 255).astype(np.uint8)
     if rng.random() < 0.25:
         _, code = cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])
-        seen = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE).astype(np.uint8)
+        again = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+        assert again is not None
+        seen = again.astype(np.uint8)
     return seen
 
 
@@ -173,7 +177,7 @@ def _rules(pixels: Floats, rng: np.random.Generator) -> Floats:
 def _stamp(pixels: Floats, rng: np.random.Generator) -> Floats:
     """A round stamp, a seal, a blot or a crossing-out: marks that are not lines."""
     rows, columns = pixels.shape
-    drawn = np.zeros(pixels.shape, np.uint8)
+    drawn: NDArray[Any] = np.zeros(pixels.shape, np.uint8)
     centre = (int(rng.integers(0, columns)), int(rng.integers(0, rows)))
     radius = int(rng.integers(15, 60))
     kind = rng.random()
@@ -199,7 +203,7 @@ def letterhead(sheet: Sheet, printed: Sequence[tuple[Gray, float]], rng: np.rand
     taken = np.zeros((rows, columns), np.uint8)
     for line in lines:
         cv2.fillPoly(taken, [np.rint(line.polygon).astype(np.int32)], 1)
-    taken = cv2.dilate(taken, np.ones((9, 25), np.uint8))
+    taken = cv2.dilate(taken, np.ones((9, 25), np.uint8)).astype(np.uint8)
     strength = rng.uniform(0.5, 1.0)
     for pixels, base in printed:
         height, width = pixels.shape

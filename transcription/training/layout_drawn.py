@@ -30,7 +30,7 @@ class Printer:
 
     def printed_lines(self, rng: np.random.Generator) -> list[tuple[Gray, float]]:
         """A few lines of one typeface in one or two sizes: tight images, ink as 255, and where the baselines run."""
-        font, size = self._types[rng.integers(len(self._types))], int(rng.integers(9, 26))
+        font, size = self._types[int(rng.integers(len(self._types)))], int(rng.integers(9, 26))
         lines = []
         for _ in range(int(rng.integers(1, 5))):
             words = self._some(rng, int(rng.integers(1, 9)))
@@ -53,7 +53,7 @@ class Printer:
         if rng.random() < 0.9:
             printed = rng.random() < 0.2
             fonts = self._types if printed else self._hands
-            font = fonts[rng.integers(len(fonts))]
+            font = fonts[int(rng.integers(len(fonts)))]
             pitch = float(np.exp(rng.uniform(np.log(13), np.log(46))))
             columns = int(rng.choice([1, 2, 3], p=[0.75, 0.2, 0.05]))
             edges = np.linspace(width * rng.uniform(0.05, 0.25), width * rng.uniform(0.88, 0.97), columns + 1)

@@ -94,4 +94,5 @@ def _fixed(points: Chain) -> NDArray[np.int32]:
     """Points of the input in fixed-point map pixels, (N, 1, 2)."""
     # The centre of map pixel i lies at STRIDE * i + (STRIDE - 1) / 2 of the input.
     on_map = (points - (STRIDE - 1) / 2) / STRIDE
-    return np.rint(np.clip(on_map, -4096, 8192) * 2**_SHIFT).astype(np.int32).reshape(-1, 1, 2)
+    fixed: NDArray[np.int32] = np.rint(np.clip(on_map, -4096, 8192) * 2**_SHIFT).astype(np.int32).reshape(-1, 1, 2)
+    return fixed

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from transcription.engines.device import Precision, choose_device, number_type
+from transcription.engines.segmenters.gutter import find_gutter
 from transcription.engines.segmenters.line_input import Floats, at_working_size, network_input, padded
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
 from transcription.engines.segmenters.polygons import PolygonOptions, outline_lines
@@ -23,6 +24,7 @@ from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOp
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.geometry import area, clip_to_page, simplify
+from transcription.htr.geometry import scale as rescale
 from transcription.htr.reading_order import reading_order
 from transcription.htr.records import Gray, LayoutRecord, LineGeometry
 
@@ -97,7 +99,7 @@ class LearnedSegmenter:
             turn = seen.turn
             seen = replace(self.look(image, 2 * self.options.long_side), turn=turn)
         if not seen.lines:
-            return replace(_nothing(width, height, "No writing was found on this page; it seems to be blank."))
+            return _nothing(width, height, "No writing was found on this page; it seems to be blank.")
         if len(seen.lines) > _MOST_LINES:
             return _nothing(width, height, f"The page shows {len(seen.lines)} line-like marks, too many to be writing.")
         return self._record(seen, (width, height))
@@ -134,8 +136,15 @@ class LearnedSegmenter:
             geometry = _geometry(line.baseline, outline, seen.scale, size, production)
             if geometry is not None:
                 lines.append(geometry)
+        factor = seen.small.shape[1] / size[0]
+        gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
         order = reading_order(lines)
-        return LayoutRecord(lines=tuple(lines[i] for i in order), size=size, turn=seen.turn)
+        return LayoutRecord(
+            lines=tuple(lines[i] for i in order),
+            size=size,
+            turn=seen.turn,
+            gutter=None if gutter is None else round(gutter / factor),
+        )
 
 
 def _nothing(width: int, height: int, note: str) -> LayoutRecord:

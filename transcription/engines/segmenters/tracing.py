@@ -99,7 +99,8 @@ def _to_its_ends(track: Track, smooth: Floats, options: TracingOptions) -> Track
     rows, columns = smooth.shape
     reach = min(len(track), 8)
     first, last = track[:reach, 1].mean(), track[-reach:, 1].mean()
-    before, after = [], []
+    before: list[tuple[float, float]] = []
+    after: list[tuple[float, float]] = []
     for sign, start, row, added in ((-1, track[0, 0], first, before), (1, track[-1, 0], last, after)):
         for step in range(1, 7):
             column = int(start) + sign * step
@@ -146,7 +147,7 @@ def _joined(pieces: Sequence[TracedLine], maps: Maps, options: TracingOptions) -
     """Pieces of one line made one, nearest first, but where the network sees an end on both sides of the gap."""
     if len(pieces) < 2:
         return list(pieces)
-    ends = cv2.dilate(maps.end, np.ones((7, 7), np.uint8))
+    ends = cv2.dilate(maps.end, np.ones((7, 7), np.uint8)).astype(np.float32, copy=False)
     lines: dict[int, TracedLine] = dict(enumerate(pieces))
     possible = sorted(
         (cost, i, j)
