@@ -26,11 +26,11 @@ class PolygonOptions:
 
 def outline_lines(lines: Sequence[TracedLine], options: PolygonOptions) -> list[Points]:
     """One closed outline (N, 2) a line, first point not repeated, in the pixels of the lines."""
-    return [_outline(line, [other for other in lines if other is not line], options) for line in lines]
+    stations = [_stations(line) for line in lines]
+    return [_outline(line, stations[i], stations[:i] + stations[i + 1 :], options) for i, line in enumerate(lines)]
 
 
-def _outline(line: TracedLine, others: Sequence[TracedLine], options: PolygonOptions) -> Points:
-    points = _stations(line)
+def _outline(line: TracedLine, points: Points, others: Sequence[Points], options: PolygonOptions) -> Points:
     step = np.gradient(points, axis=0)
     along = step / np.maximum(np.hypot(*step.T), 1e-6)[:, None]
     up = np.column_stack([along[:, 1], -along[:, 0]])  # y grows downwards
@@ -55,16 +55,16 @@ def _stations(line: TracedLine) -> Points:
 
 
 def _room(
-    points: Points, up: Points, along: Points, line: TracedLine, others: Sequence[TracedLine]
+    points: Points, up: Points, along: Points, line: TracedLine, others: Sequence[Points]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distance from each station to the next baseline above and below, inf where there is none near."""
     above, below = np.full(len(points), np.inf), np.full(len(points), np.inf)
     reach = 3 * line.rise
     low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
     for other in others:
-        if (other.baseline.max(axis=0) < low).any() or (other.baseline.min(axis=0) > high).any():
+        if (other.max(axis=0) < low).any() or (other.min(axis=0) > high).any():
             continue
-        offset = other.baseline[None, ::2] - points[:, None]  # (stations, N, 2)
+        offset = other[None] - points[:, None]  # (stations, N, 2)
         beside = np.abs((offset * along[:, None]).sum(axis=2)) < line.rise
         height = (offset * up[:, None]).sum(axis=2)
         apart = np.abs(height) > 0.3 * line.rise  # nearer: a piece of the same line

@@ -78,15 +78,23 @@ def trace(maps: Maps, options: TracingOptions) -> list[TracedLine]:
 
 
 def _trace_level(maps: Maps, options: TracingOptions) -> list[TracedLine]:
-    smooth = cv2.GaussianBlur(maps.baseline, (0, 0), sigmaX=1.5, sigmaY=0.8).astype(np.float32)
+    smooth = cv2.GaussianBlur(maps.baseline, (0, 0), sigmaX=1.5, sigmaY=1.1).astype(np.float32)
     inner = np.where(maps.end > options.end, 0, smooth).astype(np.float32)
-    highest = cv2.dilate(inner, np.ones((3, 1), np.uint8))
-    crest = (inner >= highest) & (inner > options.crest)
+    crest = _crest(inner, options.crest)
     tracks = [_filled(track) for track in follow(crest, jump=1.6, patience=3)]
     pieces = [_piece(_to_its_ends(track, smooth, options), maps) for track in tracks]
     lines = _joined(pieces, maps, options)
     lines = [line for line in lines if _is_line(line, options)]
     return _without_doubles(lines)
+
+
+def _crest(smooth: Floats, least: float) -> NDArray[np.bool_]:
+    """Where a column has its local maxima: one pixel of each, and none along what runs up and down the page."""
+    above = np.pad(smooth, ((1, 0), (0, 0)))[:-1]
+    below = np.pad(smooth, ((0, 1), (0, 0)))[1:]
+    around = cv2.erode(smooth, np.ones((9, 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
+    crest: NDArray[np.bool_] = (smooth > above) & (smooth >= below) & (smooth > least) & (smooth > 2 * around)
+    return crest
 
 
 def _filled(track: Track) -> Track:
