@@ -105,11 +105,11 @@ _ALL = (
             Parameter(
                 "k",
                 gettext_noop("Strictness"),
-                0.2,
+                0.1,
                 0.02,
                 0.6,
                 0.02,
-                gettext_noop("Higher takes less for ink; pale writing wants about 0.1."),
+                gettext_noop("Higher takes less for ink and drops pale strokes."),
             ),
         ),
     ),
@@ -122,7 +122,7 @@ _ALL = (
             Parameter(
                 "strength",
                 gettext_noop("Strength"),
-                10.0,
+                5.0,
                 1.0,
                 40.0,
                 1.0,
@@ -157,7 +157,7 @@ _ALL = (
             Parameter(
                 "strong",
                 gettext_noop("Dark"),
-                0.6,
+                0.4,
                 0.2,
                 0.95,
                 0.05,
@@ -208,7 +208,7 @@ _ALL = (
             Parameter(
                 "above",
                 gettext_noop("Above"),
-                0.15,
+                0.05,
                 0.0,
                 1.0,
                 0.05,
@@ -217,7 +217,7 @@ _ALL = (
             Parameter(
                 "below",
                 gettext_noop("Below"),
-                0.15,
+                0.05,
                 0.0,
                 1.0,
                 0.05,

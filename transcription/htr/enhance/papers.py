@@ -23,7 +23,7 @@ def background(image: Gray, *, scale: float = 1.0) -> Gray:
     return cv2.divide(image, np.maximum(paper, 1), scale=245).astype(np.uint8)
 
 
-def denoise(image: Gray, *, strength: float = 10.0, search: int = 15) -> Gray:
+def denoise(image: Gray, *, strength: float = 5.0, search: int = 15) -> Gray:
     """Non-local means: each 5 × 5 patch becomes the mean of those like it. Buades, Coll & Morel, CVPR 2005.
 
     ``strength`` is the grey difference still taken for noise; patches are looked for within ``search`` pixels (odd).
@@ -32,7 +32,7 @@ def denoise(image: Gray, *, strength: float = 10.0, search: int = 15) -> Gray:
     return cv2.fastNlMeansDenoising(image, None, float(strength), 5, search | 1).astype(np.uint8, copy=False)
 
 
-def show_through(image: Gray, *, weak: float = 0.25, strong: float = 0.6) -> Gray:
+def show_through(image: Gray, *, weak: float = 0.25, strong: float = 0.4) -> Gray:
     """Paper in the place of pale strokes that touch no dark ink: the other side's writing, seen through.
 
     Needs no scan of the other side. Two thresholds with hysteresis, after Estrada & Tomasi, ICDAR 2009: what is at
@@ -61,7 +61,7 @@ def show_through(image: Gray, *, weak: float = 0.25, strong: float = 0.6) -> Gra
     return _mixed(image, paper, cv2.GaussianBlur(edge, (3, 3), 0).astype(np.uint8))
 
 
-def pad(image: Gray, *, above: float = 0.15, below: float = 0.15) -> Gray:
+def pad(image: Gray, *, above: float = 0.05, below: float = 0.05) -> Gray:
     """Paper added ``above`` and ``below``, in heights of the line, and the whole made as high as the line was.
 
     For lines cut too narrowly, and as a view in which the writing is smaller. Nothing is added at the sides, and the
