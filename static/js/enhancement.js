@@ -223,6 +223,7 @@ let page = config.page;
 let firstLine = 0;
 let view = null; // the middle of the part of the page that is shown, in its pixels
 let waiting = 0;
+let grabbed = null; // where the pointer took hold of the part of the page
 
 const preview = () => {
   if (!page) return;
@@ -302,15 +303,23 @@ const part = () => {
   return { x, y, width, height };
 };
 
-const drawRegion = (enhancement) => {
+const shift = (across, down) => {
+  $("compare").style.setProperty("--across", `${across}px`);
+  $("compare").style.setProperty("--down", `${down}px`);
+};
+
+const drawRegion = async (enhancement) => {
   const shownPart = part();
   const frame = $("overview-frame").style;
   const share = (value, whole) => `${(100 * value) / whole}%`;
   [frame.left, frame.top] = [share(shownPart.x, page.width), share(shownPart.y, page.height)];
   [frame.width, frame.height] = [share(shownPart.width, page.width), share(shownPart.height, page.height)];
   $("no-padding").hidden = !passes[shown].steps.some((step) => step.recipe === "pad");
-  load($("region-before"), withQuery(page.region, { ...shownPart, enhancement: "plain" }));
-  load($("region-after"), withQuery(page.region, { ...shownPart, enhancement }));
+  await Promise.all([
+    load($("region-before"), withQuery(page.region, { ...shownPart, enhancement: "plain" })),
+    load($("region-after"), withQuery(page.region, { ...shownPart, enhancement })),
+  ]);
+  if (!grabbed) shift(0, 0);
 };
 
 const look = (x, y) => {
@@ -378,15 +387,21 @@ if (page) {
     const now = part();
     lookBy((way[0] * now.width) / 4, (way[1] * now.height) / 4);
   });
-  let grabbed = null;
   compare.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     grabbed = { x: event.clientX, y: event.clientY };
     compare.setPointerCapture(event.pointerId);
   });
+  compare.addEventListener("pointermove", (event) => {
+    if (grabbed) shift(event.clientX - grabbed.x, event.clientY - grabbed.y);
+  });
   compare.addEventListener("pointerup", (event) => {
     if (grabbed) lookBy((grabbed.x - event.clientX) / page.scale, (grabbed.y - event.clientY) / page.scale);
     grabbed = null;
+  });
+  compare.addEventListener("pointercancel", () => {
+    grabbed = null;
+    shift(0, 0);
   });
   $("overview").addEventListener("click", (event) => {
     const box = $("overview-image").getBoundingClientRect();

@@ -18,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.factories import create_page, create_user
 from tests.steps.journey import current_run, prepared_page, receive_page, work_until_nothing_is_due
 from tests.steps.scribe import scribe
-from transcription.models import Collection, Page, Reading, Run
+from transcription.models import Collection, LayoutLine, Page, Reading, Run
 from transcription.steps.create import create_collection
 
 __all__ = ["scribe"]
@@ -184,6 +184,22 @@ def test_any_page_is_previewed_by_keys_and_from_its_own_screen(
     tab.locator("#page-number").fill("99")
     tab.keyboard.press("Tab")
     expect(tab.locator("#page-number")).to_have_value("1")
+    wide = tab.locator("#compare")
+    LayoutLine.objects.filter(layout=page.layout).update(polygon=[[0, 0], [900, 0], [900, 30], [0, 30]])
+    tab.reload()  # small lines are shown enlarged: there is more of the page than the pane holds
+    expect_drawn(region, "x=0&y=0")
+    wide.focus()
+    tab.keyboard.press("ArrowDown")
+    expect(region).not_to_have_attribute("data-url", re.compile("y=0&"))
+    tab.keyboard.press("ArrowUp")
+    expect_drawn(region, "x=0&y=0")
+    box = wide.bounding_box()
+    assert box is not None
+    tab.mouse.move(box["x"] + 300, box["y"] + 200)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 300, box["y"] + 120, steps=4)
+    tab.mouse.up()
+    expect(region).to_have_attribute("data-url", re.compile(r"y=4\d&"))
     at = tab.get_by_label("Where before ends and after begins")
     at.focus()
     tab.keyboard.press("ArrowRight")

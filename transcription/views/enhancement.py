@@ -42,12 +42,13 @@ def enhancement(request: SignedInRequest, pk: int) -> HttpResponse:
         return _screen(request, collection_or_404(request, pk))
     collection = collection_or_404(request, pk, Role.ADMIN)
     posted = list(zip(request.POST.getlist("enhancement"), request.POST.getlist("weight"), strict=False))
+    before = collection.profile
+    choice = before.choice if before is not None else None
     try:
-        before = present_passes(collection)
         choose_passes(collection=collection, passes=_chosen(posted))
     except BadInput as error:
         return _screen(request, collection, posted=posted[: MOST_PASSES + 1], refused=error.message)
-    if present_passes(collection) == before:
+    if collection.profile == before and collection.profile is not None and collection.profile.choice == choice:
         messages.info(request, _("These were the passes already."))
     else:
         messages.success(request, _("Saved. Pages whose reading begins from now on are read with these passes."))

@@ -101,13 +101,16 @@ class TestTheScreen:
         for number in (0, 2, 10**30):
             assert staff.get(url(collection, "enhancement_page", number)).status_code == 404
 
-    def test_still_opens_where_the_choice_is_of_a_later_version(self, staff: Client, collection: Collection) -> None:
+    def test_still_opens_where_the_choice_is_of_a_later_version(self, admin: Client, collection: Collection) -> None:
         choice = [{"enhancement": "super-resolution:factor=2", "weight": 1.0}]
         collection.profile = Profile.objects.create(name=own_profile(collection), choice=choice)
         collection.save()
-        answer = staff.get(url(collection))
+        answer = admin.get(url(collection))
         assert answer.status_code == 200
         assert "No recipe is called “super-resolution”" in answer.content.decode()
+        save(admin, collection, ("blur", 1))
+        collection.refresh_from_db()
+        assert [str(each.enhancement) for each in present_passes(collection)] == ["blur"]
 
 
 class TestSaving:
@@ -190,8 +193,8 @@ class TestReadingAgain:
         assert approved.runs.count() == 1
 
 
-def region(client: Client, page: Page, **query: object) -> Any:
-    asked = {"x": 0, "y": 0, "width": 900, "height": 300, "enhancement": "plain"} | query
+def region(client: Client, page: Page, **query: Any) -> Any:
+    asked: dict[str, Any] = {"x": 0, "y": 0, "width": 900, "height": 300, "enhancement": "plain"} | query
     return client.get(reverse("transcription:enhanced_region", args=[page.pk]), asked)
 
 
