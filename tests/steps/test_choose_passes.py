@@ -51,9 +51,9 @@ def test_a_new_collection_is_read_with_the_bundled_passes(collection: Collection
 
 
 def test_chosen_passes_make_an_immutable_version_of_the_collections_own_profile(collection: Collection) -> None:
-    chosen = passes("sauvola:k=0.1", "background/thicken:amount=0.8", "plain")
+    chosen = passes("sauvola:k=0.12", "background/thicken:amount=0.8", "plain")
     first = choose_passes(collection=collection, passes=chosen)
-    assert names(first) == ["sauvola:k=0.1+starter", "background/thicken:amount=0.8+starter", "plain+starter"]
+    assert names(first) == ["sauvola:k=0.12+starter", "background/thicken:amount=0.8+starter", "plain+starter"]
     assert (first.profile.name, first.number, first.segmenter) == (own_profile(collection), 1, "classical")
     fresh = Collection.objects.get(pk=collection.pk)
     assert present_passes(fresh) == chosen
