@@ -133,6 +133,7 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     tab.get_by_role("button", name="Move up: pass 3").click()
     expect(tab.locator(".pass-title")).to_have_text(["Plain", "Show-through → Thicken strokes", "Local contrast"])
     expect_drawn(tab.locator(".line-after").first, "show_through%2Fthicken%3Aamount%3D0.8")
+    expect_drawn(tab.locator("#region-after"), "show_through%2Fthicken%3Aamount%3D0.8")
     shoot(tab, "enhancement-chain")
     tab.get_by_role("button", name="Save", exact=True).click()
     expect(tab.locator(".messages")).to_contain_text("Saved.")
