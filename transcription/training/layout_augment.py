@@ -191,7 +191,7 @@ def _stamp(pixels: Floats, rng: np.random.Generator) -> Floats:
     else:
         corner = (centre[0] + int(rng.normal(0, 200)), centre[1] + int(rng.normal(0, 200)))
         cv2.line(drawn, centre, corner, 255, int(rng.integers(1, 4)), cv2.LINE_AA)
-    result: Floats = pixels - drawn * np.float32(rng.uniform(30, 150) / 255)
+    result: Floats = (pixels - drawn * (rng.uniform(30, 150) / 255)).astype(np.float32)
     return result
 
 
