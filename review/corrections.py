@@ -11,8 +11,9 @@ from django.db import transaction
 from review.claims import lock, require_hold
 from review.models import WordDecision
 from transcription.htr.text import clean
-from transcription.models import Line, TranscriptRevision, Vote
+from transcription.models import DisplacedText, Line, TranscriptRevision, Vote
 from transcription.steps.correct import save_line
+from transcription.steps.settle_displaced import NotOnTheLine, settle_displaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,20 @@ def correct_line(
             current = save_line(line=fresh, text=text, base_revision=base_revision, author=reviewer)
         _record(line, decisions, reviewer)
         return current
+
+
+def settle_text(displaced: DisplacedText, *, reviewer: User, line: int | None) -> None:
+    """Take a text that lost its line as used on ``line`` of its page, or as dismissed.
+
+    Raises PageHeld, NotInReview and NotOnTheLine; a line of another page is no line of it.
+    """
+    with transaction.atomic():
+        require_hold(lock(displaced.page), reviewer)
+        lines = Line.objects.filter(page=displaced.page_id).select_related("current")
+        chosen = lines.filter(pk=line).first() if line is not None else None
+        if line is not None and chosen is None:
+            raise NotOnTheLine("This page has no such line. The text stays listed.")
+        settle_displaced(displaced, by=reviewer, line=chosen)
 
 
 def latest_vote(line: Line) -> Vote | None:

@@ -89,7 +89,12 @@ def revision_origin(revision: TranscriptRevision | None) -> str:
 
 
 def revision_title(revision: TranscriptRevision | None) -> str:
-    """What is said of the origin beside it: who brought the file. Empty where a person wrote or the machine read."""
+    """What is said of the origin beside it: who brought the file, whether the text only moved. Empty where a person
+    wrote or the machine read."""
+    if revision is not None and revision.layout_id is not None:
+        if revision.mixed:
+            return _("moved here when the lines were found anew, together with words that the machine read")
+        return _("moved here when the lines were found anew")
     if revision is None or revision.source != Source.IMPORT or revision.author is None:
         return ""
     return _("brought by %(name)s") % {"name": revision_author(revision)}

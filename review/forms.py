@@ -11,9 +11,22 @@ from django.utils.translation import gettext_lazy as _
 from review.corrections import Decision
 from review.models import Approval, WordDecision
 from review.queue import Order, QueueFilter
-from transcription.models import Collection, Role
+from transcription.models import Collection, DisplacedText, Role
 
 LONGEST_LINE = 5000  # characters
+
+
+class SettleForm(forms.Form):
+    """What was done with a text that lost its line; ``line`` is the one that it was used on."""
+
+    outcome = forms.ChoiceField(choices=DisplacedText.Outcome)
+    line = forms.IntegerField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("outcome") == DisplacedText.Outcome.USED and not data.get("line"):
+            raise forms.ValidationError(_("Which line was it used on?"))
+        return data
 
 
 class QueueForm(forms.Form):

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/approve/", views.approve, name="approve"),
     path("review/pages/<int:pk>/skip/", views.skip, name="skip"),
     path("review/pages/<int:pk>/reopen/", views.reopen, name="reopen"),
+    path("review/displaced/<int:pk>/", views.settle, name="settle-displaced"),
     path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
     path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
 ]

@@ -16,16 +16,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from review import approvals, claims
 from review.answers import answers_json, cleaned, signed_in
-from review.corrections import correct_line
+from review.corrections import correct_line, settle_text
 from review.editor import current_line_data, page_data
-from review.forms import ApprovalForm, LineForm, QueueForm, TokenForm
+from review.forms import ApprovalForm, LineForm, QueueForm, SettleForm, TokenForm
 from review.history import pass_texts, past_texts
 from review.models import Approval, Claim
 from review.queue import QueueFilter, next_page, own_claims, queue_slice, waiting
 from review.wording import texts
 from transcription.htr.languages import language_tag
-from transcription.models import Collection, Line, Page, PageState, Role
+from transcription.models import Collection, DisplacedText, Line, Page, PageState, Role
 from transcription.views.brought import brought_for
+from transcription.views.displaced import displaced_of
 from transcription.views.page import viewer_config
 
 SKIPPED = "review_skipped"
@@ -101,6 +102,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
+            "displaced": reverse("review:settle-displaced", args=[0]),
         },
     }
     context = {
@@ -110,6 +112,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "language": language_tag(page.collection.language),
         "modes": Approval.Mode,
         "brought": brought_for(page),
+        "displaced": displaced_of(page),
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }
@@ -119,10 +122,22 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_GET
 def unplaced(request: HttpRequest, pk: int) -> HttpResponse:
-    """What of the page's transcript has no place yet, as a fragment; empty where nothing is left."""
+    """What has no line yet, of a transcript or of what people wrote, as a fragment; empty where nothing is left."""
     page = _page(request, pk)
-    context = {"brought": brought_for(page), "usable": page.state == PageState.IN_REVIEW}
-    return render(request, "transcription/unplaced.html", context)
+    usable = page.state == PageState.IN_REVIEW
+    context = {"brought": brought_for(page), "displaced": displaced_of(page), "usable": usable}
+    return render(request, "review/unplaced.html", context)
+
+
+@answers_json
+def settle(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """A text that lost its line was used on one, or is dismissed."""
+    user, data = signed_in(request), cleaned(SettleForm(request.POST))
+    texts_ = DisplacedText.objects.visible_to(user, Role.REVIEWER).select_related("page", "revision")
+    displaced = get_object_or_404(texts_, pk=pk)
+    used = data["outcome"] == DisplacedText.Outcome.USED
+    settle_text(displaced, reviewer=user, line=data["line"] if used else None)
+    return {"left": len(displaced_of(displaced.page))}
 
 
 @answers_json

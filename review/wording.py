@@ -61,6 +61,8 @@ def texts() -> dict[str, str]:
         "approveUnseen": _("{left} of {total} unsure words have not been settled. They stay as the machine read them."),
         "unplacedOne": _("1 line of the transcript that was brought has no place on this page."),
         "unplacedMany": _("{count} lines of the transcript that was brought have no place on this page."),
+        "displacedOne": _("1 text that lost its line is neither used nor dismissed."),
+        "displacedMany": _("{count} texts that lost their lines are neither used nor dismissed."),
         "used": _("Line {position}: {text}"),
         "approveFirst": _("Not approved yet: some lines are not saved. Nothing is lost; try again in a moment."),
         "noLines": _("No lines were found on this page. If it holds no writing, choose “Nothing to read”."),

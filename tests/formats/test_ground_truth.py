@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transcription.errors import BadInput
 from transcription.formats import alto, page_xml, plain_text
 from transcription.formats.ground_truth import read_ground_truth
-from transcription.formats.records import TranscribedLine, TranscribedPage
+from transcription.formats.records import TranscribedLine, TranscribedPage, production_of
 from transcription.htr.records import LineGeometry
 
 REAL_PAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "pages"
@@ -38,12 +38,29 @@ def test_alto_as_escriptorium_writes_it_is_read() -> None:
     polygon = ((8, 20), (210, 20), (210, 55), (8, 55))
     line = TranscribedLine(
         "l1",
-        LineGeometry(((10, 40), (200, 42)), polygon, "MainZone"),
+        LineGeometry(((10, 40), (200, 42)), polygon, "MainZone", "handwritten"),
         "Mon cher père & ami",
         0.9,
         tags=("DefaultLine:Handwritten",),
     )
     assert page == TranscribedPage("f12.xml", "f12.jpg", (800, 600), (line,))
+
+
+@pytest.mark.parametrize(
+    ("tags", "production"),
+    [
+        (("DefaultLine:Handwritten",), "handwritten"),
+        (("DefaultLine:Typewritten",), "typewritten"),
+        (("DefaultLine:Print",), "printed"),
+        (("DefaultLine:Signature",), "handwritten"),
+        (("HeadingLine:title", "printed"), "printed"),
+        (("DefaultLine",), ""),
+        (("",), ""),
+        ((), ""),
+    ],
+)
+def test_a_lines_type_tells_the_hand_from_the_typewriter(tags: tuple[str, ...], production: str) -> None:
+    assert production_of(tags) == production
 
 
 def test_alto_of_libraries_is_read_word_by_word() -> None:

@@ -12,7 +12,7 @@ from lxml import etree
 from transcription.errors import BadInput
 from transcription.formats import page_xml
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
-from transcription.htr.records import LineGeometry
+from transcription.htr.records import LineGeometry, Point, RegionGeometry
 from transcription.htr.text import clean
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "schemas"
@@ -97,6 +97,68 @@ def test_a_line_without_polygon_gets_a_box_over_its_baseline() -> None:
     assert line.geometry == LineGeometry(((10, 300), (90, 300)), ((10, 290), (90, 290), (90, 300), (10, 300)))
 
 
+SQUARE = ((0, 0), (700, 0), (700, 500), (0, 500))
+REGIONS = (
+    RegionGeometry("column 1", "paragraph", SQUARE),
+    RegionGeometry("m1", "marginalia", ((700, 10), (790, 10), (790, 90))),
+    RegionGeometry("r3", "table of contents", SQUARE),
+)
+
+
+def with_regions(*regions: str) -> TranscribedPage:
+    lines = tuple(
+        TranscribedLine(f"l{n}", replace(GEOMETRY, region=region, production="handwritten"), f"line {n}")
+        for n, region in enumerate(regions)
+    )
+    return replace(PAGE, lines=lines, regions=REGIONS)
+
+
+def test_a_region_is_one_element_with_its_outline_though_another_is_read_in_between(schema: etree.XMLSchema) -> None:
+    page = with_regions("column 1", "m1", "column 1", "footer")
+    data = page_xml.write(page)
+    root = etree.fromstring(data)
+    schema.assertValid(root)
+    regions = root.findall(".//{*}TextRegion")
+    assert [each.get("type") for each in regions] == ["paragraph", "marginalia", None, "footer"]
+    assert regions[0].find("{*}Coords").get("points") == "0,0 700,0 700,500 0,500"  # type: ignore[union-attr]
+    assert [each.get("id") for each in regions[0].findall("{*}TextLine")] == ["l0", "l2"]
+    assert {each.get("production") for each in root.iter("{*}TextLine")} == {"handwritten-cursive"}
+    refs = [each.get("regionRef") for each in root.iter("{*}RegionRefIndexed")]
+    assert refs == [each.get("id") for each in regions]
+    assert page_xml.read(data) == page
+
+
+points = st.lists(st.tuples(st.integers(0, 800), st.integers(0, 600)), min_size=3, max_size=5).filter(
+    lambda along: along[0] != along[-1]
+)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8)
+kinds = st.sampled_from(["paragraph", "marginalia", "header", "text", "MainZone"])
+
+
+@given(
+    st.lists(st.tuples(names, kinds, points), max_size=4, unique_by=lambda each: each[0]),
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "handwritten", "printed", "typewritten"])), max_size=8),
+)
+def test_regions_productions_and_order_survive(
+    schema: etree.XMLSchema, made: list[tuple[str, str, list[Point]]], lines: list[tuple[int, str]]
+) -> None:
+    regions = [RegionGeometry(name, kind, tuple(polygon)) for name, kind, polygon in made]
+    others = [name for name in ("text", "marginalia") if name not in {region.id for region in regions}]
+    known = [*(region.id for region in regions), *others] or ["MainZone"]
+    written = tuple(
+        TranscribedLine(
+            f"l{n}", replace(GEOMETRY, region=known[which % len(known)], production=production), f"text {n}"
+        )
+        for n, (which, production) in enumerate(lines)
+    )
+    used = [line.geometry.region for line in written if line.geometry]
+    regions.sort(key=lambda region: used.index(region.id) if region.id in used else len(used))  # in reading order
+    page = replace(PAGE, lines=written, regions=tuple(regions))
+    data = page_xml.write(page)
+    schema.assertValid(etree.fromstring(data))
+    assert page_xml.read(data) == page
+
+
 def test_words_without_outline_share_their_line_by_length() -> None:
     root = etree.fromstring(page_xml.write(PAGE))
     coords = root.xpath("//*[local-name()='Word'][2]/*[local-name()='Coords']/@points")
@@ -110,8 +172,9 @@ def test_files_of_other_programs_and_years_are_read() -> None:
       <Page imageFilename="a.jpg" imageWidth="100" imageHeight="50">
         <ReadingOrder><OrderedGroup id="o"><RegionRefIndexed index="0" regionRef="b"/>
           <RegionRefIndexed index="1" regionRef="a"/></OrderedGroup></ReadingOrder>
-        <TextRegion id="a" type="heading"><Coords points="0,0 9,0 9,9 0,9"/>
-          <TextLine id="a2" custom="readingOrder {index:1;}"><Coords points="1,1 5,1 5,5 1,5 1,1"/>
+        <TextRegion id="a" type="heading" production="printed"><Coords points="0,0 9,0 9,9 0,9"/>
+          <TextLine id="a2" production="medieval-manuscript" custom="readingOrder {index:1;}">
+            <Coords points="1,1 5,1 5,5 1,5 1,1"/>
             <TextEquiv index="1"><Unicode>other</Unicode></TextEquiv>
             <TextEquiv index="0" conf="0.5"><Unicode>second</Unicode></TextEquiv></TextLine>
           <TextLine id="a1" custom="readingOrder {index:0;} structure {type:MainLine;}"><Coords points="broken"/>
@@ -125,11 +188,16 @@ def test_files_of_other_programs_and_years_are_read() -> None:
     page = page_xml.read(data, "old.xml")
     assert (page.name, page.image_name, page.size) == ("old.xml", "a.jpg", (100, 50))
     assert [line.text for line in page.lines] == ["of words", "first", "second"]
-    assert page.lines[0].geometry == LineGeometry((), ((0, 0), (9, 0), (9, 9)), "text")
-    assert page.lines[1].geometry == LineGeometry(((1, 4), (5, 4)), (), "heading")
+    assert page.lines[0].geometry == LineGeometry((), ((0, 0), (9, 0), (9, 9)), "b")
+    assert page.lines[1].geometry == LineGeometry(((1, 4), (5, 4)), (), "a", "printed")
+    assert page.regions == (
+        RegionGeometry("b", "text", ((0, 0), (9, 0), (9, 9))),
+        RegionGeometry("a", "heading", ((0, 0), (9, 0), (9, 9), (0, 9))),
+    )
     assert page.lines[1].tags == ("MainLine",)
     assert page.lines[2].confidence == 0.5
     assert page.lines[2].geometry is not None
+    assert page.lines[2].geometry.production == "handwritten"
     assert page.lines[2].geometry.polygon == ((1, 1), (5, 1), (5, 5), (1, 5))
 
 

@@ -9,6 +9,7 @@ from lxml import etree
 
 from tests.factories import create_collection, create_user
 from tests.steps.journey import claim_step, perform, prepared_page, work_until_nothing_is_due
+from transcription.formats import page_xml
 from transcription.models import Collection, Export, Page, PageState, Queue, Step, Work, WorkState
 from transcription.steps.correct import save_line
 from transcription.steps.drain import drain
@@ -46,6 +47,19 @@ def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> Non
     [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
     lines = etree.fromstring(xml.encode()).findall(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
     assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
+
+
+def test_regions_leave_with_their_outlines_and_lines_say_how_they_were_written(page: Page, media_root: Path) -> None:
+    assert page.layout is not None
+    square = [[10, 10], [880, 10], [880, 540], [10, 540]]
+    page.layout.regions = [{"id": "r1", "kind": "paragraph", "polygon": square}]
+    page.layout.save()
+    page.layout.places.update(region="r1", production="typewritten")
+    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    read = page_xml.read(xml.encode())
+    assert read.regions == page.layout.region_geometries
+    geometries = [line.geometry for line in read.lines]
+    assert geometries == [place.geometry for place in page.layout.places.order_by("position")]
 
 
 def test_a_language_stored_by_its_name_leaves_as_page_names_it(page: Page, media_root: Path) -> None:

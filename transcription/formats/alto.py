@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from transcription.errors import BadInput
-from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
+from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord, production_of
 from transcription.formats.xml_reading import (
     child,
     children,
@@ -76,14 +76,15 @@ def _read_line(
 ) -> TranscribedLine:
     strings = list(children(line, "String"))
     # eScriptorium writes a line as one String; then it is no word.
+    tags = _labels(line, labels)
     whole = len(strings) == 1 and " " in strings[0].get("CONTENT", "").strip()
     return TranscribedLine(
         id=line.get("ID", ""),
-        geometry=_geometry(line, region[0]) if in_pixels else None,
+        geometry=_geometry(line, region[0], production_of(tags)) if in_pixels else None,
         text="".join(_pieces(line)).strip(),
         confidence=probability(strings[0].get("WC")) if len(strings) == 1 else None,
         words=() if whole else tuple(_read_word(string, in_pixels) for string in strings if string.get("CONTENT")),
-        tags=_labels(line, labels),
+        tags=tags,
     )
 
 
@@ -108,14 +109,14 @@ def _read_word(string: etree._Element, in_pixels: bool) -> TranscribedWord:
     return TranscribedWord(string.get("CONTENT", ""), probability(string.get("WC")), polygon or None, alternatives)
 
 
-def _geometry(line: etree._Element, region: str) -> LineGeometry | None:
+def _geometry(line: etree._Element, region: str, production: str) -> LineGeometry | None:
     outline = _outline(line)
     baseline = points(line.get("BASELINE"))
     height = number(line.get("BASELINE"))
     if height is not None and outline:  # before ALTO 4 a baseline was one height
         xs = [x for x, _ in outline]
         baseline = ((min(xs), round(height)), (max(xs), round(height)))
-    return LineGeometry(baseline, outline, region) if outline or len(baseline) >= 2 else None
+    return LineGeometry(baseline, outline, region, production) if outline or len(baseline) >= 2 else None
 
 
 def _outline(element: etree._Element) -> tuple[Point, ...]:

@@ -1,7 +1,10 @@
 """PAGE XML: written as 2019-07-15, read in any of its versions.
 
-Document order is reading order: each run of lines of one region is one TextRegion. What PAGE has no place for stands
-in UserDefined: who wrote a line (author), whether a word's outline is only estimated from its line (coords).
+Each region is one TextRegion with its outline, in the order of their first lines; lines that belong to none are grouped
+by the kind that is said of them, each run of them one TextRegion. What PAGE has no place for stands in UserDefined: who
+wrote a line (author), whether a word's outline is only estimated from its line (coords), a line's place on the page if
+it is not where its region puts it (position, 1-based), a region's kind or, where it is a mere run of lines, what was
+said of them (region).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -29,7 +33,7 @@ from transcription.formats.xml_reading import (
     probability,
 )
 from transcription.htr.languages import language_name, language_tag
-from transcription.htr.records import LineGeometry, Point
+from transcription.htr.records import LineGeometry, Point, RegionGeometry
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 _SCHEMA_PLACE = f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd"
@@ -40,6 +44,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _STRUCTURE = re.compile(r"structure\s*\{[^}]*?type\s*:\s*([^;}]+)")
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*?index\s*:\s*(\d+)")
 # Region names that PAGE knows as kinds of text.
+_PRODUCTIONS = {"handwritten": "handwritten-cursive", "printed": "printed", "typewritten": "typewritten"}
+_READ_AS = {
+    **{name: ours for ours, name in _PRODUCTIONS.items()},
+    **dict.fromkeys(("handwritten-printscript", "medieval-manuscript"), "handwritten"),
+}
 _TEXT_TYPES = frozenset(
     {"paragraph", "heading", "caption", "header", "footer", "page-number", "drop-capital", "credit", "floating"}
     | {"signature-mark", "catch-word", "marginalia", "footnote", "footnote-continued", "endnote", "TOC-entry"}
@@ -74,18 +83,18 @@ class _Writer:
         )
         if self.page.language:
             page.set("primaryLanguage", language_name(self.page.language))
-        regions = [
-            (self._id(f"r{number}", "r"), name, list(lines))
-            for number, (name, lines) in enumerate(groupby(self.page.lines, _region_of), 1)
-        ]
-        if regions:
-            group = _add(_add(page, "ReadingOrder"), "OrderedGroup", id=self._id("reading_order", "order"))
-            for index, (region_id, _, _) in enumerate(regions):
-                _add(group, "RegionRefIndexed", index=str(index), regionRef=region_id)
+        groups = _groups(self.page)
+        ids = [self._id(group.region.id if group.region else "", "r") for group in groups]
+        if groups:
+            order = _add(_add(page, "ReadingOrder"), "OrderedGroup", id=self._id("reading_order", "order"))
+            for index, region_id in enumerate(ids):
+                _add(order, "RegionRefIndexed", index=str(index), regionRef=region_id)
         # PAGE knows languages by name, without their region or script: the whole tag stands beside it.
         _user_defined(page, {"name": self.page.name} | ({"language": self.page.language} if self.page.language else {}))
-        for region_id, name, lines in regions:
-            self._region(page, region_id, name, lines)
+        written = [place for group in groups for place, _ in group.lines]
+        moved = written != sorted(written)
+        for region_id, group in zip(ids, groups, strict=True):
+            self._region(page, region_id, group, moved)
         return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
     def _metadata(self, metadata: etree._Element) -> None:
@@ -97,20 +106,31 @@ class _Writer:
             for name, value in items.items():
                 _add(metadata, "MetadataItem", type=type_, name=name, value=value)
 
-    def _region(self, page: etree._Element, region_id: str, name: str, lines: Sequence[TranscribedLine]) -> None:
+    def _region(self, page: etree._Element, region_id: str, group: _Group, moved: bool) -> None:
         region = _add(page, "TextRegion", id=region_id)
-        if name in _TEXT_TYPES:
-            region.set("type", name)
-        outlines = [self._outline(line.geometry) for line in lines]
-        self._coords(region, _box([point for outline in outlines for point in outline]))
-        _user_defined(region, {"region": name})
-        for line, outline in zip(lines, outlines, strict=True):
-            self._line(region, line, outline)
-        _text_equiv(region, "\n".join(line.text for line in lines))
+        if group.kind in _TEXT_TYPES:
+            region.set("type", group.kind)
+        outlines = [self._outline(line.geometry) for _, line in group.lines]
+        self._coords(region, self._around(group.region, outlines))
+        notes = {"kind": group.kind} if group.region else {"region": group.kind}
+        if group.region and group.region.id != region_id:
+            notes["id"] = group.region.id
+        _user_defined(region, notes)
+        for (place, line), outline in zip(group.lines, outlines, strict=True):
+            self._line(region, line, outline, place if moved else None)
+        _text_equiv(region, "\n".join(line.text for _, line in group.lines))
 
-    def _line(self, region: etree._Element, line: TranscribedLine, outline: tuple[Point, ...]) -> None:
+    def _around(self, region: RegionGeometry | None, outlines: Sequence[tuple[Point, ...]]) -> tuple[Point, ...]:
+        if region is not None and len(region.polygon) >= 3:
+            return region.polygon
+        points = [point for outline in outlines for point in outline]
+        return _box(points) if points else self._outline(None)
+
+    def _line(self, region: etree._Element, line: TranscribedLine, outline: tuple[Point, ...], at: int | None) -> None:
         line_id = self._id(line.id, "l")
         element = _add(region, "TextLine", id=line_id)
+        if line.geometry is not None and line.geometry.production in _PRODUCTIONS:
+            element.set("production", _PRODUCTIONS[line.geometry.production])
         self._coords(element, outline)
         if line.geometry is not None and len(line.geometry.baseline) >= 2:
             _add(element, "Baseline", points=self._points(line.geometry.baseline))
@@ -120,6 +140,8 @@ class _Writer:
         notes = {"author": line.author} if line.author else {}
         if line_id != line.id:
             notes["id"] = line.id
+        if at is not None:
+            notes["position"] = str(at)
         if line.geometry is None or not (line.geometry.baseline or line.geometry.polygon):
             notes["coords"] = "unknown"
         _user_defined(element, notes)
@@ -161,6 +183,33 @@ class _Writer:
             found = f"{prefix}{number}"
         self.taken.add(found)
         return found
+
+
+@dataclass(slots=True)
+class _Group:
+    """What becomes one TextRegion: a region with its lines, or a run of lines that belong to none. Lines come with
+    their 1-based place on the page."""
+
+    region: RegionGeometry | None
+    kind: str
+    lines: list[tuple[int, TranscribedLine]]
+
+
+def _groups(page: TranscribedPage) -> list[_Group]:
+    """In the order of their first lines; a region without lines follows the one before it."""
+    of_region = {region.id: _Group(region, region.kind, []) for region in page.regions}
+    runs: list[_Group] = []
+    for name, lines in groupby(enumerate(page.lines, 1), lambda placed: _region_of(placed[1])):
+        if name in of_region:
+            of_region[name].lines += lines
+        else:
+            runs.append(_Group(None, name, list(lines)))
+    first: list[tuple[int, _Group]] = [(run.lines[0][0], run) for run in runs]
+    place = 0
+    for group in of_region.values():
+        place = group.lines[0][0] if group.lines else place
+        first.append((place, group))
+    return [group for _, group in sorted(first, key=lambda each: each[0])]
 
 
 def _region_of(line: TranscribedLine) -> str:
@@ -222,15 +271,20 @@ def from_root(root: etree._Element, name: str) -> TranscribedPage:
         raise BadInput(f"“{name}” is not PAGE XML: it has no PcGts with a Page.", code="not-page-xml")
     width, height = (number(page.get(key)) or 0 for key in ("imageWidth", "imageHeight"))
     metadata, provenance = _read_metadata(child(root, "Metadata"))
+    elements = _regions(page)
+    placed = [each for element in elements for each in _read_lines(element)]
+    if placed and all(place is not None for place, _ in placed):
+        placed.sort(key=lambda each: each[0] or 0)
     return TranscribedPage(
         name=_notes(page).get("name", name),
         image_name=page.get("imageFilename", ""),
         size=(max(0, round(width)), max(0, round(height))),
-        lines=tuple(line for region in _regions(page) for line in _read_lines(region)),
+        lines=tuple(line for _, line in placed),
         metadata=metadata,
         provenance=provenance,
         created=_read_created(root),
         language=_notes(page).get("language", language_tag(page.get("primaryLanguage", ""))),
+        regions=tuple(region for element in elements if (region := _read_region(element)) is not None),
     )
 
 
@@ -260,16 +314,33 @@ def _regions(page: etree._Element) -> list[etree._Element]:
     return sorted(found, key=lambda region: rank.get(region.get("id", ""), len(rank)))
 
 
-def _read_lines(region: etree._Element) -> Iterator[TranscribedLine]:
-    name = _notes(region).get("region") or region.get("type") or _custom(region, _STRUCTURE) or _TEXT
-    lines = list(children(region, "TextLine"))
+def _read_region(element: etree._Element) -> RegionGeometry | None:
+    """None for what is only a run of lines."""
+    notes = _notes(element)
+    name = notes.get("id") or element.get("id", "")
+    if "region" in notes or not name:
+        return None
+    kind = notes.get("kind") or element.get("type") or _custom(element, _STRUCTURE) or _TEXT
+    return RegionGeometry(name, kind, opened(_read_points(element, "Coords")))
+
+
+def _read_lines(element: etree._Element) -> Iterator[tuple[int | None, TranscribedLine]]:
+    """The lines of a region, each with its place on the page if that is said."""
+    region = _read_region(element)
+    name = region.id if region is not None else _notes(element).get("region", _TEXT)
+    lines = list(children(element, "TextLine"))
     places = [_custom(line, _READING_ORDER) for line in lines]
     if all(place is not None for place in places):
         lines.sort(key=lambda line: int(_custom(line, _READING_ORDER) or 0))
-    return (_read_line(line, name) for line in lines)
+    return ((_position(line), _read_line(line, name, element.get("production", ""))) for line in lines)
 
 
-def _read_line(line: etree._Element, region: str) -> TranscribedLine:
+def _position(line: etree._Element) -> int | None:
+    said = _notes(line).get("position", "")
+    return int(said) if said.isdecimal() and len(said) < 8 else None
+
+
+def _read_line(line: etree._Element, region: str, production: str) -> TranscribedLine:
     notes = _notes(line)
     words = tuple(_read_word(word) for word in children(line, "Word"))
     readings = _readings(line)
@@ -281,7 +352,9 @@ def _read_line(line: etree._Element, region: str) -> TranscribedLine:
     tags = [label.get("value", "") for label in children(labels, "Label")] if labels is not None else []
     return TranscribedLine(
         id=notes.get("id", line.get("id", "")),
-        geometry=None if unknown else LineGeometry(baseline, polygon, region),
+        geometry=None
+        if unknown
+        else LineGeometry(baseline, polygon, region, _READ_AS.get(line.get("production", production), "")),
         text=text,
         confidence=confidence,
         words=words,

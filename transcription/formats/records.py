@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from transcription.htr.records import LineGeometry, Point
+from transcription.htr.records import LineGeometry, Point, RegionGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,24 @@ class TranscribedLine:
     tags: tuple[str, ...] = ()
 
 
+# The last part of a line's type, as eScriptorium's ontologies have it, and PAGE XML's words.
+_PRODUCTIONS = {
+    **dict.fromkeys(("handwritten", "handwriting", "manuscript", "signature"), "handwritten"),
+    **dict.fromkeys(("print", "printed"), "printed"),
+    **dict.fromkeys(("typewritten", "typescript"), "typewritten"),
+}
+
+
+def production_of(tags: tuple[str, ...]) -> str:
+    """How a line was written by its types, such as DefaultLine:Handwritten; empty where none of them says."""
+    said = (_PRODUCTIONS.get(part.strip().lower(), "") for tag in tags for part in reversed(tag.split(":")))
+    return next(filter(None, said), "")
+
+
 @dataclass(frozen=True, slots=True)
 class TranscribedPage:
-    """Lines stand in reading order. ``size`` is (width, height), (0, 0) where it is not known.
+    """Lines stand in reading order, and so do the regions; a line's region is the id of one of them, or a kind of
+    region where there is none of that id. ``size`` is (width, height), (0, 0) where it is not known.
 
     ``metadata`` tells of the document (title, identifier, rights …), ``provenance`` of how its text was made
     (profile, passes, calibration …). ``language`` is a BCP-47 tag, empty where it is not known.
@@ -48,6 +63,7 @@ class TranscribedPage:
     provenance: dict[str, str] = field(default_factory=dict)
     created: datetime | None = None
     language: str = ""
+    regions: tuple[RegionGeometry, ...] = ()
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from transcription.htr.records import LineGeometry
+from transcription.htr.records import LineGeometry, RegionGeometry
 
 
 class Production(models.TextChoices):
@@ -53,6 +53,13 @@ class Layout(models.Model):
 
     def __str__(self) -> str:
         return f"layout {self.version} of page {self.page_id}"
+
+    @property
+    def region_geometries(self) -> tuple[RegionGeometry, ...]:
+        return tuple(
+            RegionGeometry(str(each["id"]), str(each["kind"]), tuple((int(x), int(y)) for x, y in each["polygon"]))
+            for each in self.regions
+        )
 
 
 class LayoutLine(models.Model):

@@ -46,6 +46,10 @@ class PageQuerySet(models.QuerySet["Page"]):
     def awaiting_review(self) -> Self:
         return self.filter(state=PageState.IN_REVIEW)
 
+    def with_drawn_lines(self) -> Self:
+        """Pages whose present layout a person made; who it was may be forgotten."""
+        return self.filter(~models.Q(layout__author=None) | models.Q(layout__change__gt=""))
+
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
         from transcription.models.failure import Failure  # not above: Failure points at Page

@@ -51,19 +51,27 @@ def _set_state(collection: Collection, state: Collection.State) -> None:
     collection.save(update_fields=["state"])
 
 
-def rerun(collection: Collection, *, pages: QuerySet[Page] | None = None, find_lines: bool = False) -> int:
+def rerun(
+    collection: Collection, *, pages: QuerySet[Page] | None = None, find_lines: bool = False, redraw: bool = False
+) -> int:
     """Read pages again with the collection's present profile, on their present lines unless ``find_lines``.
 
-    Pages that are not yet prepared are left alone. Texts of people stay what they are. Returns how many were begun.
+    Pages that are not yet prepared are left alone; where lines are to be found, also those whose lines a person drew,
+    unless ``redraw`` says otherwise or ``pages`` is that one page. An approved page keeps its lines and is only read.
+    Texts of people stay what they are. Returns how many were begun.
     """
     version = profile_version_of(collection)
     chosen = (pages if pages is not None else collection.pages.all()).filter(collection=collection)
     ids = list(chosen.exclude(state=PageState.RECEIVED).order_by("pk").values_list("pk", flat=True))
+    if find_lines and not redraw and (pages is None or len(ids) != 1):
+        drawn = set(Page.objects.filter(pk__in=ids).with_drawn_lines().values_list("pk", flat=True))
+        ids = [page_id for page_id in ids if page_id not in drawn]
     lane = flow.lane_for(len(ids))
     for page_id in ids:
         with transaction.atomic():
             page = Page.objects.select_for_update(of=("self",)).select_related("layout").get(pk=page_id)
-            flow.start_run(page=page, profile_version=version, layout=None if find_lines else page.layout, lane=lane)
+            layout = None if find_lines and page.approved_at is None else page.layout
+            flow.start_run(page=page, profile_version=version, layout=layout, lane=lane)
     return len(ids)
 
 

@@ -103,6 +103,7 @@ def transcribed_page(page: Page) -> TranscribedPage:
         lines=lines,
         metadata={key: value for key, value in metadata.items() if value},
         language=language_tag(page.collection.language),
+        regions=page.layout.region_geometries if page.layout is not None else (),
     )
 
 

@@ -22,7 +22,7 @@ def write_layout(*, page: Page, record: LayoutRecord, source: str) -> Layout:
     """
     before = _places(page)
     plan = plan_layout([old_line(place) for place in before], record.lines)
-    kinds = {str(region["id"]): str(region["kind"]) for region in page.layout.regions} if page.layout else {}
+    kinds = {region.id: region.kind for region in page.layout.region_geometries} if page.layout else {}
     places: list[tuple[LineGeometry, Line]] = []
     for planned in plan.lines:
         line = before[planned.same].line if planned.same is not None else Line.objects.create(page=page)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from transcription.engines.base import Segmenter
 from transcription.errors import BadInput
+from transcription.formats.records import production_of
 from transcription.htr.crop import cut_line
 from transcription.htr.evaluation import score_page
 from transcription.htr.geometry import chain, scale, to_points
@@ -97,6 +98,7 @@ def _published(row: str, folder: Path, where: str) -> tuple[PageSample, str]:
                 baseline=to_points(chain(line["baseline"])),
                 polygon=to_points(chain(line["polygon"])),
                 region=line.get("region") or "text",
+                production=production_of((line.get("tag") or "",)),
             )
             for line in found["lines"]
         )

@@ -17,6 +17,7 @@ from transcription.models import Page, PageState, Role
 from transcription.steps.files import local_path
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
+from transcription.views.displaced import displaced_of
 from transcription.views.page_text import line_texts, overlay, run_passes
 
 # A page's image never changes under its URL: the URL carries the name of the pyramid. Private: not for shared caches.
@@ -37,6 +38,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "collection": page.collection,
         "lines": lines,
         "brought": brought_for(page),
+        "displaced": displaced_of(page),
         "passes": run_passes(page),
         "previous": siblings.filter(position__lt=page.position).order_by("-position").first(),
         "next": siblings.filter(position__gt=page.position).order_by("position").first(),

@@ -99,9 +99,22 @@ def collection_control(request: SignedInRequest, pk: int, action: str) -> HttpRe
         control.cancel(collection)
         messages.success(request, _("Cancelled. Pages keep what was read so far."))
     elif action == "rerun":
-        count = control.rerun(collection)
-        said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
-        messages.success(request, said % {"count": count})
+        _read_again(request, collection)
     else:
         raise Http404
     return redirect("transcription:collection", collection.pk)
+
+
+def _read_again(request: SignedInRequest, collection: Collection) -> None:
+    find_lines, redraw = "find_lines" in request.POST, "redraw" in request.POST
+    drawn = collection.pages.with_drawn_lines().count() if find_lines and not redraw else 0
+    count = control.rerun(collection, find_lines=find_lines, redraw=redraw)
+    said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
+    messages.success(request, said % {"count": count})
+    if drawn:
+        left = ngettext(
+            "%(count)d page was left as it is: a person drew its lines.",
+            "%(count)d pages were left as they are: a person drew their lines.",
+            drawn,
+        )
+        messages.info(request, left % {"count": drawn})

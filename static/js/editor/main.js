@@ -133,9 +133,11 @@ const verbs = {
   approve() {
     const { left, total } = page.count();
     const missing = unplaced.lines;
-    if (page.readOnly || (left === 0 && missing === 0)) { approveNow(); return; }
+    const { displaced } = unplaced;
+    if (page.readOnly || (left === 0 && missing === 0 && displaced === 0)) { approveNow(); return; }
     $("approve-left").textContent = left ? t("approveUnseen", { left, total }) : "";
     $("approve-unplaced").textContent = missing === 0 ? "" : missing === 1 ? t("unplacedOne") : t("unplacedMany", { count: missing });
+    $("approve-displaced").textContent = displaced === 0 ? "" : displaced === 1 ? t("displacedOne") : t("displacedMany", { count: displaced });
     $("approve-dialog").showModal();
   },
   skip() { leave(data.urls.skip, {}); },
