@@ -189,6 +189,8 @@ ENGINES: dict[str, EngineDeclaration] = {
         "OPTIONS": {},
     },
 }
+# The first of these whose weights are here finds the lines of new runs.
+SEGMENTERS = ["learned", "classical"]
 ENGINE_THREADS = _env.engine_threads
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds

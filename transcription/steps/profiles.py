@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from transcription.engines.registry import WEIGHTS, Registry
+from transcription.errors import WeightsError
 from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, PassVersion, Profile, ProfileVersion, StagePass
 
@@ -50,13 +51,28 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
     ]
 ]
 DEFAULT_ENGINE = "starter"
-DEFAULT_SEGMENTER = "classical"
 
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """This process's engines."""
     return Registry(settings.ENGINES)
+
+
+def segmenter_in_use() -> str:
+    """What finds lines in runs that begin now: the first of settings.SEGMENTERS that this installation has.
+
+    Raises WeightsError when it has none of them.
+    """
+    missing: WeightsError | None = None
+    for name in settings.SEGMENTERS:
+        try:
+            registry().digest(name)
+        except WeightsError as error:
+            missing = missing or error
+            continue
+        return str(name)
+    raise missing or WeightsError("settings.SEGMENTERS names no engine; give at least “classical”.")
 
 
 def profile_version_of(collection: Collection) -> ProfileVersion:
@@ -100,9 +116,10 @@ def _version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVer
     """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
     calibration = calibration_for(stages)
+    segmenter = segmenter_in_use()
     state = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
-        registry().digest(DEFAULT_SEGMENTER),
+        registry().digest(segmenter),
         calibration,
     ]
     digest = _sha256(state)
@@ -118,8 +135,8 @@ def _version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVer
             digest=digest,
             defaults={
                 "number": number,
-                "segmenter": DEFAULT_SEGMENTER,
-                "segmenter_digest": registry().digest(DEFAULT_SEGMENTER),
+                "segmenter": segmenter,
+                "segmenter_digest": registry().digest(segmenter),
                 "thresholds": [0.7] * len(passes),
                 "calibration": calibration,
             },

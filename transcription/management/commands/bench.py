@@ -22,7 +22,7 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
-from transcription.steps.profiles import DEFAULT_SEGMENTER, registry
+from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
 from transcription.training.evaluation import recipes_of
@@ -74,7 +74,7 @@ def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
         segmenters["segmenters"] = measure_segmenters(images, settings.ENGINES, LOOK_SIDE, folder, rounds=runs)
     if only == "segmenters":
         return segmenters
-    segmenter = registry().segmenter(DEFAULT_SEGMENTER)
+    segmenter = registry().segmenter(segmenter_in_use())
     layouts = [segmenter.segment(image) for image in images]
     lines = [(image, layout.lines) for image, layout in zip(images, layouts, strict=True)]
     engines = {"engines": measure_engines(lines, settings.ENGINES["starter"], rounds=runs)}

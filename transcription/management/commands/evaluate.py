@@ -14,9 +14,9 @@ from transcription.errors import LonghandError
 from transcription.htr.calibration import Calibration
 from transcription.steps.profiles import (
     DEFAULT_PROFILE,
-    DEFAULT_SEGMENTER,
     DEFAULT_STAGES,
     registry,
+    segmenter_in_use,
     shipped_calibration,
 )
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
         reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
-        parser.add_argument("--segmenter", default=DEFAULT_SEGMENTER, help="what finds lines (default: %(default)s)")
+        parser.add_argument("--segmenter", help="what finds lines: learned or classical (default: that of new runs)")
         parser.add_argument(
             "--recognition", action="store_true", help="layout: also what is read on true lines and on those found"
         )
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         return evaluate_layout(
             path,
             options["split"],
-            registry().segmenter(options["segmenter"]),
+            registry().segmenter(options["segmenter"] or segmenter_in_use()),
             limit=options["limit"],
             sets=options["sets"].split(",") if options["sets"] else None,
             passes=passes,
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         if what == "lines":
             calibration = None if options["engine"] else _calibration()
             return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
-        reader = page_reader(registry().segmenter(options["segmenter"]), passes)
+        reader = page_reader(registry().segmenter(options["segmenter"] or segmenter_in_use()), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 
