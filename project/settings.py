@@ -175,12 +175,22 @@ ENGINES: dict[str, EngineDeclaration] = {
         "OPTIONS": {"precision": "auto", "decoder": "greedy"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
+    # Finds lines with a network of our own; classical needs no weights and stays as the fall-back.
+    "learned": {
+        "CLASS": "transcription.engines.segmenters.learned.LearnedSegmenter",
+        "VERSION": "1",
+        "WEIGHTS": "segmenter.safetensors",
+        "OPTIONS": {"precision": "auto"},
+        "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
+    },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
         "VERSION": "2",
         "OPTIONS": {},
     },
 }
+# The first of these whose weights are here finds the lines of new runs.
+SEGMENTERS = ["learned", "classical"]
 ENGINE_THREADS = _env.engine_threads
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds

@@ -1,8 +1,9 @@
-"""Fetch the handwriting fonts of synthetic training lines: `scripts/fetch_training_fonts.py FOLDER` (needs npm).
+"""Fetch the fonts of synthetic training material: `scripts/fetch_training_fonts.py FOLDER [--printed]` (needs npm).
 
-198 families from the @fontsource packages, used at training time only and never shipped. Each package says its
-licence, and a family under another one than is listed here is refused. The sample collection's three hands (La Belle
-Aurore, Cedarville Cursive, Reenie Beanie) are left out on purpose.
+198 families of handwriting for lines and pages, or with --printed some of type and typewriters for letterheads, from
+the @fontsource packages, used at training time only and never shipped. Each package says its licence, and a family
+under another one than is listed here is refused. The sample collection's three hands (La Belle Aurore, Cedarville
+Cursive, Reenie Beanie) are left out on purpose.
 """
 
 from __future__ import annotations
@@ -49,6 +50,19 @@ FAMILIES = {
     """,
 }
 
+# Book faces, jobbing type, blackletter and typewriters: what forms and letterheads were set in.
+PRINTED = {
+    "OFL-1.1": """
+    abril-fatface alfa-slab-one bodoni-moda cinzel cormorant-garamond courier-prime crimson-text cutive cutive-mono
+    eb-garamond im-fell-english libre-baskerville libre-bodoni libre-caslon-text lora merriweather monoton
+    old-standard-tt oswald playfair-display rye sorts-mill-goudy unifrakturmaguntia vollkorn
+    anonymous-pro nova-mono ultra
+    """,
+    "Apache-2.0": """
+    special-elite
+    """,
+}
+
 
 def fetch(family: str, licence: str, target: Path) -> str:
     """Put one family's Latin woff and its licence into ``target``; returns its name. Exits on another licence."""
@@ -74,11 +88,12 @@ def fetch(family: str, licence: str, target: Path) -> str:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or (len(sys.argv) == 3 and sys.argv[2] != "--printed"):
         sys.exit(__doc__)
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    wanted = [(family, licence) for licence, families in FAMILIES.items() for family in families.split()]
+    chosen = PRINTED if len(sys.argv) == 3 else FAMILIES
+    wanted = [(family, licence) for licence, families in chosen.items() for family in families.split()]
     with ThreadPoolExecutor(4) as pool:
         for family in pool.map(lambda each: fetch(*each, target), wanted):
             print(family)

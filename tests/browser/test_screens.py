@@ -30,6 +30,7 @@ SCREENS = [
     "/collections/{collection}/",
     "/collections/{collection}/settings/",
     "/collections/{collection}/vocabulary/",
+    "/collections/{collection}/enhancement/",
     "/collections/{collection}/upload/",
     "/collections/{collection}/exports/",
     "/pages/{page}/",

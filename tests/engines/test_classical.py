@@ -1,55 +1,18 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.engines.drawn_pages import written_page
 from transcription.engines.segmenters.classical import ClassicalOptions, ClassicalSegmenter
 from transcription.htr.geometry import area, bounding_box
 from transcription.htr.layout_metrics import score_baselines
-from transcription.htr.records import Gray, Point
 
 LAYOUT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "layout"
-
-
-def written_page(
-    *, lines: int = 12, width: int = 1400, height: int = 1800, columns: int = 1, degrees: float = 0.0, bow: float = 0.0
-) -> tuple[Gray, list[tuple[Point, ...]]]:
-    """A page of pen-like loops and where its baselines are. ``bow`` is how far a line sags in its middle, in pixels."""
-    random = np.random.default_rng(7)
-    page = np.full((height, width), 225, np.uint8)
-    baselines = []
-    spacing = (height - 300) // lines
-    column_width = (width - 200) // columns
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1.0)
-    for column in range(columns):
-        left = 100 + column * column_width
-        right = left + column_width - (240 if columns > 1 else 0)
-        for row in range(lines):
-            y0 = 200 + row * spacing
-            line = []
-            x = left
-            while x < right - 30:
-                for _ in range(int(random.integers(2, 8))):
-                    y = y0 + bow * np.sin(np.pi * (x - left) / (right - left))
-                    tall = 2.2 if random.random() < 0.25 else 1.0
-                    high = 0.16 * spacing * tall
-                    drop = 0.16 * spacing if random.random() < 0.12 else 0.0
-                    cv2.ellipse(
-                        page, (round(x), round(y - high + drop)), (7, round(high)), 15, 20, 340, 40, 3, cv2.LINE_AA
-                    )
-                    line.append((x, y))
-                    x += 17
-                x += 24
-            moved = np.array(line) @ turn[:, :2].T + turn[:, 2]
-            baselines.append(tuple((round(px), round(py)) for px, py in moved))
-    page = cv2.warpAffine(page, turn, (width, height), borderValue=225).astype(np.uint8)
-    noise = random.normal(0, 4, page.shape)
-    return np.clip(page + noise, 0, 255).astype(np.uint8), baselines
 
 
 @pytest.mark.parametrize(
@@ -117,47 +80,9 @@ def test_ruled_lines_and_a_black_frame_are_not_writing() -> None:
     assert score_baselines([line.baseline for line in layout.lines], baselines).f1 > 0.9
 
 
-def noise() -> Gray:
-    return np.random.default_rng(1).integers(0, 256, (1500, 1100), dtype=np.uint8)
-
-
-NO_PAGES = {
-    "white": np.full((1500, 1100), 255, np.uint8),
-    "black": np.zeros((1500, 1100), np.uint8),
-    "tiny": np.full((16, 16), 200, np.uint8),
-    "one pixel": np.zeros((1, 1), np.uint8),
-    "empty": np.zeros((0, 0), np.uint8),
-    "gradient": np.tile(np.linspace(0, 255, 1100).astype(np.uint8), (1500, 1)),
-    "paper": np.clip(np.random.default_rng(2).normal(230, 3, (1500, 1100)), 0, 255).astype(np.uint8),
-    "wide strip": np.full((40, 30000), 230, np.uint8),
-}
-
-
-@pytest.mark.parametrize("name", NO_PAGES)
-def test_what_holds_no_writing_gives_no_lines_and_says_why(name: str) -> None:
-    layout = ClassicalSegmenter().segment(NO_PAGES[name])
-    assert layout.lines == ()
-    assert layout.note.endswith(".")
-    assert layout.size == NO_PAGES[name].shape[::-1]
-
-
-@pytest.mark.parametrize("shape", [(1500, 1100), (30, 30), (24, 480), (480, 24), (3000, 160), (60, 1200)])
-def test_noise_of_any_shape_ends_soon_and_without_an_error(shape: tuple[int, int]) -> None:
-    pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-    started = time.process_time()
-    layout = ClassicalSegmenter().segment(pixels)
-    assert time.process_time() - started < 5
-    assert layout.lines or layout.note
-
-
 def test_the_version_follows_the_options() -> None:
     assert ClassicalSegmenter().version == ClassicalSegmenter(ClassicalOptions()).version
     assert ClassicalSegmenter().version != ClassicalSegmenter(ClassicalOptions(long_side=1000)).version
-
-
-def test_the_same_page_gives_the_same_layout() -> None:
-    page, _ = written_page(lines=5)
-    assert ClassicalSegmenter().segment(page) == ClassicalSegmenter().segment(page)
 
 
 def test_importing_it_loads_neither_torch_nor_django() -> None:

@@ -271,7 +271,35 @@ class TestLayout:
             layout(tmp_path, "--engine", "starter")
 
 
+def test_an_engine_reads_through_the_enhancements_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(tmp_path, "en_a", [("dev", "p1", "1.png", TEXTS[0])])
+    seen: list[float] = []
+    monkeypatch.setattr(
+        "tests.steps.engines.Scribe.recognize",
+        lambda self, crops, hints: seen.append(next(iter(crops)).pixels.mean()) or iter(()),
+    )
+    evaluate("lines", tmp_path, "--engine", "starter")
+    evaluate("lines", tmp_path, "--engine", "starter", "--recipe", "invert", "--recipe", "background/invert")
+    assert len(seen) == 3
+    assert seen[1] == pytest.approx(255 - seen[0])
+    assert seen[2] != seen[1]
+
+
 class TestOneSentence:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--engine", "starter", "--recipe", "blurr"], "No recipe is called “blurr”"),
+            (["--engine", "starter", "--recipe", "blur:sigma=900"], "takes a number from"),
+            (["--recipe", "blur"], "--recipe needs --engine"),
+            (["--engine", "tesseract", "--recipe", "blur"], "--recipe needs --engine"),
+        ],
+    )
+    def test_for_an_enhancement_that_there_is_not(self, arguments: list[str], said: str, tmp_path: Path) -> None:
+        write_set(tmp_path, "en_a", [("dev", "p1", "1.png", "text")])
+        with pytest.raises(CommandError, match=said):
+            evaluate("lines", tmp_path, *arguments)
+
     @pytest.mark.parametrize("what", ["lines", "pages", "layout"])
     def test_for_an_empty_folder(self, what: str, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="holds neither"):

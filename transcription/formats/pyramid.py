@@ -68,6 +68,11 @@ def region_jpeg(
         return _jpeg(_region(pyramid, x, y, width, height, scale))
 
 
+def gray_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """A grey image (H, W) as JPEG, fine enough that single pixels are what they were."""
+    return cast(bytes, pyvips.Image.new_from_array(image, interpretation="b-w").jpegsave_buffer(Q=92, keep="none"))
+
+
 def dzi_size(pyramid: Path) -> tuple[int, int]:
     """Return what the Deep Zoom descriptor needs: the page's (width, height)."""
     return size(pyramid)

@@ -7,13 +7,14 @@ Points are (x, y) pixels. Functions that return points for a record round to int
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.htr.records import LineGeometry, Point
+from transcription.htr.records import LayoutRecord, LineGeometry, Point
 
 Chain = NDArray[np.float64]  # (N, 2), x and y
 
@@ -121,3 +122,21 @@ def scale(geometry: LineGeometry, factor_x: float, factor_y: float) -> LineGeome
         region=geometry.region,
         production=geometry.production,
     )
+
+
+def scale_layout(record: LayoutRecord, size: tuple[int, int]) -> LayoutRecord:
+    """What was found on a smaller copy of a page, in the pixels of the page of ``size`` (width, height)."""
+    if record.size == size or 0 in record.size:
+        return replace(record, size=size)
+    across, down = size[0] / record.size[0], size[1] / record.size[1]
+    regions = tuple(
+        replace(region, polygon=clip_to_page(to_points(chain(region.polygon) * (across, down)), size))
+        for region in record.regions
+    )
+    lines = []
+    for line in record.lines:
+        large = scale(line, across, down)
+        baseline, polygon = clip_to_page(large.baseline, size), clip_to_page(large.polygon, size)
+        lines.append(replace(large, baseline=baseline, polygon=polygon))
+    gutter = None if record.gutter is None else round(record.gutter * across)
+    return replace(record, lines=tuple(lines), size=size, regions=regions, gutter=gutter)

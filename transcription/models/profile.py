@@ -22,7 +22,11 @@ class PassVersion(models.Model):
 
 
 class Profile(models.Model):
+    """What reads a collection. Versions pin it to exact engines; when these change, a new version is derived."""
+
     name = models.CharField(max_length=80, unique=True)
+    # As a person chose them, whatever the engines are: [{"enhancement": as htr.enhance writes it, "weight": number}].
+    choice = models.JSONField(null=True, help_text="the chosen passes; null: nobody chose any")
 
     def __str__(self) -> str:
         return self.name

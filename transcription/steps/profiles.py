@@ -13,10 +13,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from transcription.engines.registry import WEIGHTS, Registry
+from transcription.errors import WeightsError
+from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, PassVersion, Profile, ProfileVersion, StagePass
 
 DEFAULT_PROFILE = "starter"
 CALIBRATION = "starter-calibration.json"
+LONGEST_NAME = 50  # characters of an enhancement in a pass's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,11 @@ class PassRecipe:
 
     @property
     def name(self) -> str:
-        return f"{self.recipe}+{self.engine}"
+        """What screens and votes call the pass: its enhancement as it is written, shortened where it is long."""
+        written = str(Enhancement.stored(self.recipe, self.options))
+        if len(written) > LONGEST_NAME:
+            written = f"{written[: LONGEST_NAME - 9]}…{_sha256(written)[:8]}"
+        return f"{written}+{self.engine}"
 
 
 # One stage, four looks at each line: as it is, contrast equalised, paper divided away, and as degraded paper wants it.
@@ -43,7 +50,7 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
         PassRecipe("adaptive", "starter", weight=0.7),
     ]
 ]
-DEFAULT_SEGMENTER = "classical"
+DEFAULT_ENGINE = "starter"
 
 
 @lru_cache(maxsize=1)
@@ -52,29 +59,75 @@ def registry() -> Registry:
     return Registry(settings.ENGINES)
 
 
+def segmenter_in_use() -> str:
+    """What finds lines in runs that begin now: the first of settings.SEGMENTERS that this installation has.
+
+    Raises WeightsError when it has none of them.
+    """
+    missing: WeightsError | None = None
+    for name in settings.SEGMENTERS:
+        try:
+            registry().digest(name)
+        except WeightsError as error:
+            missing = missing or error
+            continue
+        return str(name)
+    raise missing or WeightsError("settings.SEGMENTERS names no engine; give at least “classical”.")
+
+
 def profile_version_of(collection: Collection) -> ProfileVersion:
     """The version that a run of ``collection`` starting now is pinned to."""
     profile = collection.profile
     if profile is None or profile.name == DEFAULT_PROFILE:
         return default_profile_version()
+    if profile.choice is not None:
+        return _version_at_present(profile.name, stages_of(profile))
     return profile.versions.latest("number")
 
 
 def default_profile_version() -> ProfileVersion:
     """The bundled profile at the engines' present state; a new version when weights, code or options changed."""
-    passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in DEFAULT_STAGES]
-    calibration = shipped_calibration()
+    return _version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
+
+
+def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
+    """The passes of a profile as they are declared or were chosen, stage by stage; the bundled ones for None.
+
+    Raises BadRecipe where a choice names what this version of Longhand does not have.
+    """
+    if profile is None or profile.choice is None:
+        return DEFAULT_STAGES
+    chosen = [(Enhancement.parse(each["enhancement"]), float(each["weight"])) for each in profile.choice]
+    return [[PassRecipe(each.recipe, DEFAULT_ENGINE, weight, each.options) for each, weight in chosen]]
+
+
+def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
+    """The shipped calibration where the passes are the bundled ones, in any order; None elsewhere: it would lie."""
+
+    def said(of: list[list[PassRecipe]]) -> list[list[str]]:
+        return [
+            sorted(_sha256([each.recipe, each.options, each.engine, each.weight]) for each in stage) for stage in of
+        ]
+
+    return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
+
+
+def _version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
+    """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
+    passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
+    calibration = calibration_for(stages)
+    segmenter = segmenter_in_use()
     state = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
-        registry().digest(DEFAULT_SEGMENTER),
+        registry().digest(segmenter),
         calibration,
     ]
     digest = _sha256(state)
-    existing = ProfileVersion.objects.filter(profile__name=DEFAULT_PROFILE, digest=digest).first()
+    existing = ProfileVersion.objects.filter(profile__name=name, digest=digest).first()
     if existing is not None:
         return existing
     with transaction.atomic():
-        profile, _ = Profile.objects.get_or_create(name=DEFAULT_PROFILE)
+        profile, _ = Profile.objects.get_or_create(name=name)
         Profile.objects.select_for_update().get(pk=profile.pk)
         number = (profile.versions.aggregate(last=Max("number"))["last"] or 0) + 1
         version, created = ProfileVersion.objects.get_or_create(
@@ -82,8 +135,8 @@ def default_profile_version() -> ProfileVersion:
             digest=digest,
             defaults={
                 "number": number,
-                "segmenter": DEFAULT_SEGMENTER,
-                "segmenter_digest": registry().digest(DEFAULT_SEGMENTER),
+                "segmenter": segmenter,
+                "segmenter_digest": registry().digest(segmenter),
                 "thresholds": [0.7] * len(passes),
                 "calibration": calibration,
             },

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
-from transcription.models import Collection, Export, Original, Page, Run
+from transcription.models import Collection, Export, Original, Page, Profile, ProfileVersion, Run
+from transcription.steps.choose_passes import own_profile
 from transcription.steps.control import cancel
 
 
@@ -26,7 +27,10 @@ def purge_collection(collection: Collection) -> int:
         list(pages.select_for_update().order_by("pk").values_list("pk"))  # a person may be saving a line
         pages.update(run=None, layout=None)  # pages and their runs point at each other
         Run.objects.filter(page__collection=collection).delete()  # runs protect their layouts
+        own = Profile.objects.filter(name=own_profile(collection), collections=None)
         collection.delete()
+        ProfileVersion.objects.filter(profile__in=own).delete()
+        own.delete()
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL longhand.purge = 'off'")
     for name in files:

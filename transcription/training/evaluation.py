@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from transcription.formats.ground_truth import read_ground_truth
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration, auroc, expected_calibration_error, word_labels
 from transcription.htr.crop import cut_line
-from transcription.htr.enhance import enhance
+from transcription.htr.enhance import Enhancement, enhance
 from transcription.htr.evaluation import score_page
 from transcription.htr.metrics import LineScore, score_line, summarise
 from transcription.htr.records import Consensus, Gray, Hints, LineGeometry, LineImage, ReadingRecord
@@ -38,6 +38,7 @@ class Pass:
     recognizer: Recognizer
     recipe: str = "plain"
     weight: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_in_passes(crops: Sequence[Gray], passes: Sequence[Pass], language: str)
     """The readings of each line image, ready for the vote."""
     readings: list[list[voting.PassReading]] = [[] for _ in crops]
     for each in passes:
-        images = (LineImage(key, enhance(crop, each.recipe)) for key, crop in enumerate(crops))
+        images = (LineImage(key, enhance(crop, each.recipe, each.options)) for key, crop in enumerate(crops))
         for result in each.recognizer.recognize(images, Hints(language=language)):
             if isinstance(result, ReadingRecord):
                 readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight))
@@ -265,5 +266,6 @@ def read_gray(path: Path) -> Gray:
 
 
 def recipes_of(engine: str, recognizer: Recognizer, recipes: Iterable[str]) -> list[Pass]:
-    """One pass of ``engine`` per enhancement recipe."""
-    return [Pass(f"{recipe}+{engine}", engine, recognizer, recipe) for recipe in recipes]
+    """One pass of ``engine`` per enhancement, written as ``Enhancement.parse`` reads it; raises BadRecipe."""
+    found = [Enhancement.parse(recipe) for recipe in recipes]
+    return [Pass(f"{each}+{engine}", engine, recognizer, each.recipe, options=each.options) for each in found]

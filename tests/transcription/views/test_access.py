@@ -42,6 +42,8 @@ OF_COLLECTION = {
     "vocabulary_rerun": ("post", Role.ADMIN, 302),
     "vocabulary_download": ("get", Role.STAFF, 200),
     "term_add": ("post", Role.STAFF, 422),
+    "enhancement": ("get", Role.STAFF, 200),
+    "enhancement_rerun": ("post", Role.ADMIN, 302),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
     "upload_new": ("get", Role.STAFF, 200),
@@ -61,6 +63,9 @@ OF_OTHERS = {
     "upload_file": ("post", Role.STAFF, 422),
     "upload_status": ("get", Role.STAFF, 200),
     "export_download": ("get", Role.STAFF, 200),
+    "enhancement_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_enhancement
+    "enhanced_region": ("get", Role.STAFF, 404),
+    "enhanced_line": ("get", Role.STAFF, 404),
     "page": ("get", Role.STAFF, 200),
     "page_tile": ("get", Role.STAFF, 404),  # this page has no pyramid; images are tested in test_page
     "page_thumbnail": ("get", Role.STAFF, 200),
@@ -107,6 +112,9 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "export_download": lambda: [
             Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip").pk
         ],
+        "enhancement_page": lambda: [collection.pk, 1],
+        "enhanced_region": lambda: [page.pk],
+        "enhanced_line": lambda: [page.pk, place.line_id],
         "page": lambda: [page.pk],
         "page_tile": lambda: [page.pk, 0, 0, 0],
         "page_thumbnail": lambda: [page.pk],

@@ -45,15 +45,16 @@ def find_ridges(ink: Mask, rules: Mask, spacing: float, options: RidgeOptions) -
         return []
     usual = float(np.percentile(smooth[crest], 75))
     crest &= smooth > options.threshold * usual
-    tracks = _follow(crest, options.jump * spacing, spacing)
+    patience = max(1, round(0.4 * spacing / STEP))
+    tracks = follow(crest, jump=options.jump * spacing, patience=patience)
     pieces = [piece for track in tracks for piece in _inked_pieces(track, thin, spacing, min(options.gap, 1.0))]
     tracks = [_smoothed(track, spacing) for track in _join(pieces, thin, rules, spacing, options)]
     return [track for track in tracks if len(track) > 1 and np.ptp(track[:, 0]) * STEP >= options.shortest * spacing]
 
 
-def _follow(crest: NDArray[np.bool_], jump: float, spacing: float) -> list[Track]:
-    """Crest points of neighbouring columns that are each other's nearest within ``jump`` are one ridge."""
-    patience = max(1, round(0.4 * spacing / STEP))  # columns a ridge may vanish for
+def follow(crest: NDArray[np.bool_], *, jump: float, patience: int) -> list[Track]:
+    """Crest points of neighbouring columns that are each other's nearest within ``jump`` rows are one ridge, which may
+    vanish for ``patience`` columns."""
     live: list[list[tuple[int, float]]] = []
     done: list[list[tuple[int, float]]] = []
     column_of, row_of = np.nonzero(crest.T)

@@ -1,5 +1,5 @@
-"""`manage.py bench [--engines]`: what the parts of reading cost on this machine, and how the bundled recogniser stands
-beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters]`: what the parts of reading cost on this machine, and how the bundled
+recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
-from transcription.steps.profiles import DEFAULT_SEGMENTER, registry
+from transcription.steps.profiles import registry, segmenter_in_use
+from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
 from transcription.training.evaluation import recipes_of
+from transcription.training.layout_benchmarks import measure_segmenters
 from transcription.training.sample import render_sample
 
 PAGES = 6
@@ -39,11 +41,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--runs", type=int, default=3)
-        parser.add_argument("--engines", action="store_true", help="only the engines against each other")
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--engines", action="store_true", help="only the engines against each other")
+        only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
 
-    def handle(self, *, runs: int, engines: bool, **_: Any) -> None:
+    def handle(self, *, runs: int, engines: bool, segmenters: bool, **_: Any) -> None:
+        only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
-            report = {"machine": _machine()} | _measure(Path(folder), runs, only_engines=engines)
+            report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
         self.stdout.write(json.dumps(report, indent=2))
 
 
@@ -51,7 +56,7 @@ def _machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
 
 
-def _measure(folder: Path, runs: int, *, only_engines: bool) -> dict[str, Any]:
+def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
     began = time.perf_counter()
     files = [file for file in render_sample(folder / "scans") if file.path.suffix == ".jpg" and file.pages][:PAGES]
     drawn = time.perf_counter() - began
@@ -64,11 +69,16 @@ def _measure(folder: Path, runs: int, *, only_engines: bool) -> dict[str, Any]:
 
     prepare()
     images = [read_gray(pyramid)[0] for pyramid in pyramids]
-    segmenter = registry().segmenter(DEFAULT_SEGMENTER)
+    segmenters = {}
+    if only != "engines":
+        segmenters["segmenters"] = measure_segmenters(images, settings.ENGINES, LOOK_SIDE, folder, rounds=runs)
+    if only == "segmenters":
+        return segmenters
+    segmenter = registry().segmenter(segmenter_in_use())
     layouts = [segmenter.segment(image) for image in images]
     lines = [(image, layout.lines) for image, layout in zip(images, layouts, strict=True)]
     engines = {"engines": measure_engines(lines, settings.ENGINES["starter"], rounds=runs)}
-    if only_engines:
+    if only == "engines":
         return engines
     seconds = {"prepare_page": _median(prepare, runs) / len(files)}
     seconds["read_gray_page"] = _median(lambda: [read_gray(pyramid) for pyramid in pyramids], runs) / len(files)
@@ -92,13 +102,17 @@ def _measure(folder: Path, runs: int, *, only_engines: bool) -> dict[str, Any]:
     rates["starter_read"] = len(crops) / _median(read, runs)
     readings = _readings(crops, read)
     rates["vote_three_passes"] = len(readings) / _median(lambda: [voting.vote(each) for each in readings], runs)
-    return {
-        "pages": len(files),
-        "lines": len(crops),
-        "runs": runs,
-        "seconds": {name: round(value, 4) for name, value in (seconds | {"draw_sample": drawn}).items()},
-        "lines_per_second": {name: round(value, 1) for name, value in rates.items()},
-    } | engines
+    return (
+        {
+            "pages": len(files),
+            "lines": len(crops),
+            "runs": runs,
+            "seconds": {name: round(value, 4) for name, value in (seconds | {"draw_sample": drawn}).items()},
+            "lines_per_second": {name: round(value, 1) for name, value in rates.items()},
+        }
+        | segmenters
+        | engines
+    )
 
 
 def _readings(

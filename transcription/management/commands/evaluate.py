@@ -14,9 +14,9 @@ from transcription.errors import LonghandError
 from transcription.htr.calibration import Calibration
 from transcription.steps.profiles import (
     DEFAULT_PROFILE,
-    DEFAULT_SEGMENTER,
     DEFAULT_STAGES,
     registry,
+    segmenter_in_use,
     shipped_calibration,
 )
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
@@ -34,11 +34,18 @@ class Command(BaseCommand):
         parser.add_argument("what", choices=["lines", "pages", "layout"])
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
-        reader.add_argument("--engine", help="one engine, plain images; tesseract is the baseline")
+        reader.add_argument("--engine", help="one engine; tesseract is the baseline")
         reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
-        parser.add_argument("--segmenter", default=DEFAULT_SEGMENTER, help="what finds lines (default: %(default)s)")
+        parser.add_argument("--segmenter", help="what finds lines: learned or classical (default: that of new runs)")
         parser.add_argument(
             "--recognition", action="store_true", help="layout: also what is read on true lines and on those found"
+        )
+        parser.add_argument(
+            "--recipe",
+            action="append",
+            metavar="NAME[:key=value,…][/NAME…]",
+            help="the enhancement that --engine reads lines with, such as clahe:clip_limit=4 or background/thicken "
+            "(default: plain); given several times, the passes vote",
         )
         parser.add_argument("--split", default="dev")
         parser.add_argument("--limit", type=int, default=0, help="at most so many lines or pages a set")
@@ -60,7 +67,7 @@ class Command(BaseCommand):
         return evaluate_layout(
             path,
             options["split"],
-            registry().segmenter(options["segmenter"]),
+            registry().segmenter(options["segmenter"] or segmenter_in_use()),
             limit=options["limit"],
             sets=options["sets"].split(",") if options["sets"] else None,
             passes=passes,
@@ -69,19 +76,23 @@ class Command(BaseCommand):
     def _evaluate(self, what: str, path: Path, options: dict[str, Any]) -> Report:
         sets = options["sets"].split(",") if options["sets"] else None
         split, limit = options["split"], options["limit"]
+        if options["recipe"] and options["engine"] in (None, "tesseract"):
+            raise CommandError("--recipe needs --engine with an engine of settings.ENGINES, such as starter.")
         if options["engine"] == "tesseract":
             tesseract = Tesseract()
             if what == "pages":
                 return evaluate_pages(path, split, tesseract.read_page, limit=limit, sets=sets)
             passes = [Pass("tesseract", "tesseract", tesseract)]
         elif options["engine"]:
-            passes = recipes_of(options["engine"], registry().recognizer(options["engine"]), ["plain"])
+            passes = recipes_of(
+                options["engine"], registry().recognizer(options["engine"]), options["recipe"] or ["plain"]
+            )
         else:
             passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
             calibration = None if options["engine"] else _calibration()
             return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
-        reader = page_reader(registry().segmenter(options["segmenter"]), passes)
+        reader = page_reader(registry().segmenter(options["segmenter"] or segmenter_in_use()), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 

@@ -1,0 +1,296 @@
+"""The recipes there are, each with what people are told of it and the range of its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from transcription.htr.enhance import inks, papers, tones
+from transcription.htr.enhance.parameters import Parameter, Recipe, gettext_noop
+
+_ALL = (
+    Recipe("plain", gettext_noop("Plain"), gettext_noop("The line as it was scanned."), tones.plain),
+    Recipe(
+        "clahe",
+        gettext_noop("Local contrast"),
+        gettext_noop("Spreads the grey levels part by part (CLAHE), so that faint ink stands out."),
+        tones.clahe,
+        (
+            Parameter(
+                "clip_limit",
+                gettext_noop("Limit"),
+                2.0,
+                1.0,
+                20.0,
+                0.5,
+                gettext_noop("How far contrast may be raised; high values raise the grain of the paper too."),
+            ),
+            Parameter(
+                "tiles",
+                gettext_noop("Parts"),
+                8,
+                1,
+                16,
+                1,
+                gettext_noop("Into how many parts each side is cut; more follow smaller shadows."),
+            ),
+        ),
+    ),
+    Recipe(
+        "background",
+        gettext_noop("Even paper"),
+        gettext_noop("Divides the paper away: stains, folds and shadows go, ink stays."),
+        papers.background,
+        (
+            Parameter(
+                "scale",
+                gettext_noop("Size"),
+                1.0,
+                0.2,
+                4.0,
+                0.1,
+                gettext_noop("1 looks 25 pixels around; smaller follows finer stains and pales broad strokes."),
+            ),
+        ),
+    ),
+    Recipe(
+        "adaptive",
+        gettext_noop("Threshold"),
+        gettext_noop("Black ink on white paper, by comparing each point with those around: for degraded paper."),
+        inks.adaptive,
+        (
+            Parameter(
+                "window",
+                gettext_noop("Window"),
+                0.6,
+                0.2,
+                2.0,
+                0.1,
+                gettext_noop("How far around a point is looked, in heights of the line."),
+            ),
+            Parameter(
+                "offset",
+                gettext_noop("Offset"),
+                12,
+                0,
+                60,
+                1,
+                gettext_noop("By how many grey levels ink must be darker; lower keeps faint strokes and more dirt."),
+            ),
+            Parameter(
+                "denoise",
+                gettext_noop("Smoothing"),
+                30.0,
+                0.0,
+                100.0,
+                5.0,
+                gettext_noop("Grey differences up to this are taken for noise of the paper."),
+            ),
+        ),
+    ),
+    Recipe(
+        "sauvola",
+        gettext_noop("Sauvola threshold"),
+        gettext_noop("Black ink on white paper, stricter where the paper is even: for clear ink on stained paper."),
+        inks.sauvola,
+        (
+            Parameter(
+                "window",
+                gettext_noop("Window"),
+                0.6,
+                0.2,
+                2.0,
+                0.1,
+                gettext_noop("How far around a point is looked, in heights of the line."),
+            ),
+            Parameter(
+                "k",
+                gettext_noop("Strictness"),
+                0.1,
+                0.02,
+                0.6,
+                0.02,
+                gettext_noop("Higher takes less for ink and drops pale strokes."),
+            ),
+        ),
+    ),
+    Recipe(
+        "denoise",
+        gettext_noop("Denoise"),
+        gettext_noop("Averages patches that look alike (non-local means). Takes several times as long as reading."),
+        papers.denoise,
+        (
+            Parameter(
+                "strength",
+                gettext_noop("Strength"),
+                5.0,
+                1.0,
+                40.0,
+                1.0,
+                gettext_noop("Grey differences up to about this are smoothed away."),
+            ),
+            Parameter(
+                "search",
+                gettext_noop("Search"),
+                15,
+                5,
+                21,
+                2,
+                gettext_noop("How many pixels around like patches are looked for; time grows with its square."),
+            ),
+        ),
+    ),
+    Recipe(
+        "show_through",
+        gettext_noop("Show-through"),
+        gettext_noop("Removes pale strokes that touch no dark ink: writing that shows through from the other side."),
+        papers.show_through,
+        (
+            Parameter(
+                "weak",
+                gettext_noop("Pale"),
+                0.25,
+                0.05,
+                0.6,
+                0.05,
+                gettext_noop("From which share of the ink's darkness on something counts as a stroke."),
+            ),
+            Parameter(
+                "strong",
+                gettext_noop("Dark"),
+                0.4,
+                0.2,
+                0.95,
+                0.05,
+                gettext_noop("How dark a stroke must be somewhere to stay; higher removes more."),
+            ),
+        ),
+    ),
+    Recipe(
+        "thicken",
+        gettext_noop("Thicken strokes"),
+        gettext_noop("Makes strokes wider: for thin or faint pens."),
+        inks.thicken,
+        (
+            Parameter(
+                "amount",
+                gettext_noop("Amount"),
+                0.5,
+                0.1,
+                3.0,
+                0.1,
+                gettext_noop("Pixels on every side, where the line is 64 pixels high."),
+            ),
+        ),
+    ),
+    Recipe(
+        "thin",
+        gettext_noop("Thin strokes"),
+        gettext_noop("Makes strokes narrower: for blotted ink. Fine strokes may vanish."),
+        inks.thin,
+        (
+            Parameter(
+                "amount",
+                gettext_noop("Amount"),
+                0.5,
+                0.1,
+                3.0,
+                0.1,
+                gettext_noop("Pixels on every side, where the line is 64 pixels high."),
+            ),
+        ),
+    ),
+    Recipe(
+        "pad",
+        gettext_noop("Padding"),
+        gettext_noop("Adds paper above and below, so that the writing is seen smaller: for lines cut too narrowly."),
+        papers.pad,
+        (
+            Parameter(
+                "above",
+                gettext_noop("Above"),
+                0.05,
+                0.0,
+                1.0,
+                0.05,
+                gettext_noop("Paper added above, in heights of the line."),
+            ),
+            Parameter(
+                "below",
+                gettext_noop("Below"),
+                0.05,
+                0.0,
+                1.0,
+                0.05,
+                gettext_noop("Paper added below, in heights of the line."),
+            ),
+        ),
+    ),
+    Recipe(
+        "blur",
+        gettext_noop("Blur"),
+        gettext_noop("Softens: for grainy or over-sharpened scans."),
+        inks.blur,
+        (
+            Parameter(
+                "sigma",
+                gettext_noop("Width"),
+                0.8,
+                0.2,
+                4.0,
+                0.1,
+                gettext_noop("In pixels, where the line is 64 pixels high."),
+            ),
+        ),
+    ),
+    Recipe(
+        "sharpen",
+        gettext_noop("Sharpen"),
+        gettext_noop("Steepens the edges of strokes: for soft scans and microfilm."),
+        inks.sharpen,
+        (
+            Parameter(
+                "amount",
+                gettext_noop("Amount"),
+                1.0,
+                0.1,
+                4.0,
+                0.1,
+                gettext_noop("How much is added of what a blur would take away."),
+            ),
+            Parameter(
+                "sigma",
+                gettext_noop("Width"),
+                1.2,
+                0.3,
+                4.0,
+                0.1,
+                gettext_noop("Of the blur, in pixels, where the line is 64 pixels high."),
+            ),
+        ),
+    ),
+    Recipe(
+        "gamma",
+        gettext_noop("Gamma"),
+        gettext_noop("Darkens or lightens the middle tones."),
+        tones.gamma,
+        (
+            Parameter(
+                "exponent",
+                gettext_noop("Exponent"),
+                1.6,
+                0.2,
+                5.0,
+                0.1,
+                gettext_noop("Above 1 pale ink grows darker; below 1 a dark scan grows lighter."),
+            ),
+        ),
+    ),
+    Recipe(
+        "invert",
+        gettext_noop("Negative"),
+        gettext_noop("Turns light into dark: for negatives on film and white writing on black."),
+        tones.invert,
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _ALL}

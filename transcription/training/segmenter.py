@@ -1,0 +1,252 @@
+"""Train the learned segmenter: `python -m transcription.training.segmenter LAYOUTS --pages PAGES --run RUN …`.
+
+A checkpoint is written every few minutes and at the end; the same command resumes. A run is measured in time, not in
+epochs: the rate warms up and falls along a cosine over the time it is given. What is saved as weights is the running
+mean of the network's (Polyak & Juditsky 1992), which finds lines better than the last step's.
+Where the CPU multiplies bfloat16 (AMX) the network runs in it, on a GPU always.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from transcription.engines.device import multiplies_bfloat16
+from transcription.engines.segmenters.line_input import network_input
+from transcription.engines.segmenters.line_network import MAPS, LineNetwork
+from transcription.engines.weights_file import load_tensors, save_weights
+from transcription.training.layout_augment import Sheet, beside, letterhead, view, weather
+from transcription.training.layout_drawn import Printer
+from transcription.training.layout_pages import LayoutPage, load_layouts, load_scans
+from transcription.training.layout_targets import draw_targets, taught
+
+SIDE = 640  # pixels of the windows that are learned from
+BATCH = 4
+PEAK_RATE = 1.5e-3
+WARMUP_STEPS = 200
+MEAN_KEEPS = 0.998  # of the running mean of the weights, a step
+DRAWN = 0.15  # share of windows on drawn pages
+SPREADS = 0.1  # share on two pages side by side
+LETTERHEADS = 0.2  # share with lines of print added
+TURNED = 0.2  # share turned by quarters, to learn the orientation from
+# What each map counts for beside the others.
+LOSS = {"baseline": 1.0, "end": 0.5, "body": 0.3, "rise": 0.3, "fall": 0.3, "printed": 0.1}
+TURN_LOSS = 0.1
+
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class Windows(IterableDataset[Batch]):
+    """Endless (images (B, 1, S, S), targets and weights (B, 6, S/2, S/2), turns (B))."""
+
+    def __init__(self, pages: Sequence[LayoutPage], printer: Printer | None, seed: Sequence[int]) -> None:
+        self._sheets = [_sheet(page) for page in pages]
+        sizes: dict[str, int] = {}
+        for page in pages:
+            sizes[page.set] = sizes.get(page.set, 0) + 1
+        odds = np.array([1 / math.sqrt(sizes[page.set]) for page in pages])
+        self._odds = odds / odds.sum()
+        self._printer = printer
+        self._seed = seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([*self._seed, worker.id if worker else 0])
+        cv2.setNumThreads(1)
+        while True:
+            samples = [self.sample(rng) for _ in range(BATCH)]
+            images, targets, weights = (
+                torch.from_numpy(np.stack(each)) for each in list(zip(*samples, strict=True))[:3]
+            )
+            yield images, targets, weights, torch.tensor([sample[3] for sample in samples])
+
+    def sample(self, rng: np.random.Generator) -> tuple[Any, Any, Any, int]:
+        sheet, other = self._one(rng), self._one(rng)
+        if self._printer is not None and rng.random() < DRAWN:
+            sheet = self._printer.page(rng)
+        if rng.random() < SPREADS:
+            sheet = beside(sheet, other, rng)
+        if self._printer is not None and rng.random() < LETTERHEADS:
+            sheet = letterhead(sheet, self._printer.printed_lines(rng), rng)
+        seen = view(sheet, SIDE, rng)
+        image = network_input(weather(seen.image, other.image, rng))
+        target, weight = draw_targets(seen.lines, seen.image.shape[:2])
+        turn = int(rng.integers(1, 4)) if rng.random() < TURNED and seen.lines else 0
+        if turn:  # what is on its side is only asked for its orientation
+            image, weight = np.rot90(image, turn).copy(), np.zeros_like(weight)
+        return image[None], target, weight, turn if seen.lines else -1
+
+    def _one(self, rng: np.random.Generator) -> Sheet:
+        return self._sheets[rng.choice(len(self._sheets), p=self._odds)]
+
+
+def _sheet(page: LayoutPage) -> Sheet:
+    return Sheet(page.image, tuple(each for line in page.lines if (each := taught(line)) is not None))
+
+
+def loss_of(maps: Tensor, turns: Tensor, batch: Batch) -> Tensor:
+    """Cross entropy of the probabilities (baselines and ends with a Dice term: they are few pixels), absolute error of
+    the heights, cross entropy of the orientation."""
+    _, target, weight, turn = batch
+    total = torch.zeros(())
+    for index, name in enumerate(MAPS):
+        found, wanted, known = maps[:, index].float(), target[:, index], weight[:, index]
+        if name in ("rise", "fall"):
+            each = functional.smooth_l1_loss(found, wanted, reduction="none", beta=0.25)
+        else:
+            each = functional.binary_cross_entropy_with_logits(found, wanted, reduction="none")
+        part = (each * known).sum() / known.sum().clamp(min=1)
+        if name in ("baseline", "end"):
+            chance = torch.sigmoid(found) * known
+            both = (chance * wanted).sum()
+            part = 4 * part + 1 - (2 * both + 1) / (chance.sum() + (wanted * known).sum() + 1)
+        total = total.to(part.device) + LOSS[name] * part
+    if bool((turn >= 0).any()):
+        total = total + TURN_LOSS * functional.cross_entropy(turns.float(), turn, ignore_index=-1)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train on, where, and for how long."""
+
+    layouts: Path
+    run: Path
+    seconds: float
+    pages: Path | None = None
+    more: tuple[Path, ...] = ()
+    printer: tuple[Path, Path, Path] | None = None  # handwriting fonts, printing fonts, texts
+    begin: Path | None = None
+    rate: float = PEAK_RATE
+
+
+def rate_at(step: int, done: float, peak: float) -> float:
+    """Linear warm-up, then a cosine to a hundredth; ``done`` is the share of the time that is over."""
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return peak * min(1.0, (step + 1) / WARMUP_STEPS) * fall
+
+
+def training_pages(plan: Plan) -> list[LayoutPage]:
+    pages = list(load_layouts(plan.layouts, "train"))
+    if plan.pages is not None:
+        pages += load_scans(plan.pages, "train")
+    for table in plan.more:
+        pages += [*load_layouts(table, "train"), *load_layouts(table, "tune")]
+    return pages
+
+
+def train(plan: Plan) -> None:
+    """Train or resume in ``plan.run``; writes ``checkpoint.pt``, ``log.jsonl`` and ``segmenter.safetensors``."""
+    plan.run.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)  # before the feeders are forked: a child waits for ever for its parent's threads
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    half = device.type == "cuda" or multiplies_bfloat16()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    printer = Printer(*plan.printer) if plan.printer else None
+    pages = training_pages(plan)
+    network = LineNetwork()
+    path = plan.run / "checkpoint.pt"
+    state = torch.load(path, weights_only=True) if path.exists() else None
+    if state is not None:
+        network.load_state_dict(state["network"])
+    elif plan.begin is not None:
+        network.load_state_dict(load_tensors(plan.begin))
+    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    mean = deepcopy(network).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.02)
+    step, before = 0, 0.0
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])
+        mean.load_state_dict(state["mean"])
+        step, before = state["step"], state["seconds"]
+    print(f"{len(pages)} pages, step {step}, {before:.0f} s done, {device}, half {half}", flush=True)
+    began = saved = time.monotonic()
+    losses: list[float] = []
+
+    def save(seconds: float) -> None:
+        kept = {"network": network.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save(kept | {"step": step, "seconds": seconds}, path.with_suffix(".partial"))
+        path.with_suffix(".partial").replace(path)
+        about = {"kind": "segmenter", "widths": network.widths, "windows": step * BATCH, "seconds": round(seconds)}
+        save_weights(plan.run / "segmenter.safetensors", mean, about)
+
+    feeders = max(1, (torch.get_num_threads() if device.type == "cpu" else 12))
+    for batch in DataLoader(Windows(pages, printer, [step]), batch_size=None, num_workers=feeders):
+        seconds = before + time.monotonic() - began
+        rate = rate_at(step, seconds / plan.seconds, plan.rate)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        images, *rest = (each.to(device, non_blocking=True) for each in batch)
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            maps, turns = network(images)
+        loss = loss_of(maps, turns, (images, rest[0], rest[1], rest[2]))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        optimizer.step()
+        step += 1
+        keep = min(MEAN_KEEPS, step / (step + 10))
+        with torch.no_grad():
+            for kept, fresh in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+                if kept.is_floating_point():
+                    kept.lerp_(fresh, 1 - keep)
+                else:
+                    kept.copy_(fresh)
+        losses.append(float(loss.detach()))
+        if step % 100 == 0:
+            entry = {"step": step, "windows": step * BATCH, "seconds": round(seconds), "rate": rate}
+            log(plan.run, entry | {"loss": round(float(np.mean(losses[-100:])), 4)})
+        done = seconds >= plan.seconds
+        if done or time.monotonic() - saved > 180:
+            save(seconds)
+            saved = time.monotonic()
+        if done:
+            return
+
+
+def log(run: Path, entry: dict[str, Any]) -> None:
+    line = json.dumps(entry)
+    print(line, flush=True)
+    with (run / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("layouts", type=Path, help="layout.jsonl beside its page images")
+    parser.add_argument("--pages", type=Path, help="folder with a pages.tsv whose ALTO has coordinates")
+    parser.add_argument("--more", type=Path, nargs="*", default=[], help="further layout.jsonl, all of it for training")
+    parser.add_argument("--run", type=Path, required=True, help="folder for checkpoint, log and weights")
+    parser.add_argument("--minutes", type=float, default=60, help="time in all, earlier runs of it included")
+    parser.add_argument("--begin", type=Path, help="weights to begin a new run with")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE)
+    parser.add_argument("--fonts", type=Path, help="folder of handwriting fonts, for drawn pages")
+    parser.add_argument("--printed-fonts", type=Path, help="folder of print fonts, for letterheads")
+    parser.add_argument("--texts", type=Path, help="folder of .txt for drawn pages")
+    given = parser.parse_args()
+    drawn = (given.fonts, given.printed_fonts, given.texts)
+    printer = (drawn[0], drawn[1], drawn[2]) if all(drawn) else None
+    plan = Plan(
+        given.layouts, given.run, given.minutes * 60, given.pages, tuple(given.more), printer, given.begin, given.rate
+    )
+    train(plan)
+
+
+if __name__ == "__main__":
+    main()
