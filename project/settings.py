@@ -185,7 +185,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     },
     "classical": {
         "CLASS": "transcription.engines.segmenters.classical.ClassicalSegmenter",
-        "VERSION": "1",
+        "VERSION": "2",
         "OPTIONS": {},
     },
 }

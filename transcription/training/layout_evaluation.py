@@ -240,10 +240,12 @@ _READING_MEANS = ("cer_strict", "cer_normalised", "wer_strict", "wer_normalised"
 
 
 def _mean(every: Sequence[Figures]) -> Figures:
-    """Over the sets that have a figure, each counting once."""
+    """Over the sets that have a figure, each counting once. What was read on the lines found is averaged over the sets
+    with true lines, where there are some, so that the two compare."""
     mean: Figures = _mean_of(every, (*_MEANS, "cer_strict_difference", "cer_normalised_difference"))
     for lines in ("found", "true"):
-        read = [figures[lines] for figures in every if lines in figures]
+        compared = [figures for figures in every if "true" in figures] or every
+        read = [figures[lines] for figures in compared if lines in figures]
         if read:
             mean[lines] = _mean_of(read, _READING_MEANS)
     return mean

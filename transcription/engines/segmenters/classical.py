@@ -7,7 +7,7 @@ or a rule sets them apart.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from transcription.engines.segmenters.page_ink import Mask
 from transcription.engines.segmenters.plausibility import measure, plausibility
 from transcription.engines.segmenters.ridges import RidgeOptions, find_ridges
 from transcription.htr.geometry import area, clip_to_page, simplify
-from transcription.htr.reading_order import reading_order
+from transcription.htr.reading_order import reading_order, text_regions
 from transcription.htr.records import Gray, LayoutRecord, LineGeometry
 
 _SMALLEST_SIDE = 24  # pixels: no writing can be read on less
@@ -42,7 +42,7 @@ class ClassicalOptions:
 class ClassicalSegmenter:
     """Implements ``Segmenter``; ``version`` changes with the code and the options, for the digest of a pass."""
 
-    REVISION = "1"
+    REVISION = "2"
 
     def __init__(self, options: ClassicalOptions | None = None) -> None:
         self.options = options or ClassicalOptions()
@@ -50,7 +50,7 @@ class ClassicalSegmenter:
         self.version = f"classical-{self.REVISION}-{digest}"
 
     def segment(self, image: Gray) -> LayoutRecord:
-        """Lines of a grey page (H, W), ink dark, in reading order, in its own pixels.
+        """Lines and regions of a grey page (H, W), ink dark, in reading order, in its own pixels.
 
         An image without writing gives no lines and says why in ``note``; no image raises.
         """
@@ -70,7 +70,9 @@ class ClassicalSegmenter:
         scale = np.diag([width / small.shape[1], height / small.shape[0]])
         back: NDArray[np.float64] = scale @ np.asarray(cv2.invertAffineTransform(level), np.float64)
         lines = [line for outline in found if (line := _geometry(outline, back, (width, height))) is not None]
-        return LayoutRecord(lines=tuple(lines[i] for i in reading_order(lines)), size=(width, height))
+        regions, of_line = text_regions(lines, (width, height))
+        placed = tuple(replace(lines[i], region=of_line[i]) for i in reading_order(lines))
+        return LayoutRecord(lines=placed, size=(width, height), regions=regions)
 
     def _outlines(self, small: Gray) -> tuple[list[Outline], NDArray[np.float64]]:
         """Lines in the levelled working image, and the (2, 3) transform that levelled it."""
