@@ -6,7 +6,19 @@ import uuid
 
 from django.db.models.functions import Now
 
-from transcription.models import Alignment, Line, Page, PageState, Reading, RouteDecision, Run, Source, Work
+from transcription.models import (
+    Alignment,
+    Line,
+    Page,
+    PageState,
+    Reading,
+    RouteDecision,
+    Run,
+    Source,
+    Step,
+    Work,
+    WorkState,
+)
 from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
@@ -14,6 +26,7 @@ NO_LINES = "no-lines"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
+LINES_REPAIRED = "lines-repaired"
 
 
 def route(work: Work, token: uuid.UUID) -> None:
@@ -61,11 +74,14 @@ def failed_checks(run: Run) -> list[str]:
     if run.layout is None or not run.layout.places.exists():
         return [NO_LINES]
     reasons = []
+    if run.layout.author_id is not None:
+        reasons.append(LINES_REPAIRED)  # somebody is at work on the page: it does not leave review by itself
     if not run.votes.exclude(text="").exists():
         reasons.append(NO_TEXT)
     first_stage = run.profile_version.stage_passes.filter(stage=0).values("pass_version")
     read = Reading.objects.filter(run=run, pass_version__in=first_stage).values("pass_version").distinct()
-    if read.count() < first_stage.count():
+    given_up = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=0, state=WorkState.FAILED)
+    if read.count() < first_stage.count() or given_up.exists():
         reasons.append(PASS_MISSING)
     return reasons
 
