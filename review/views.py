@@ -52,8 +52,8 @@ def queue(request: HttpRequest) -> HttpResponse:
         "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
         "may_review": reviewable.exists(),
         "own": list(own_claims(user)[:5]),
-        "filter": _query(wanted),
-        "next": f"{_query(wanted)}&after={shown.after}" if shown.after else "",
+        "filter": filter_query(wanted),
+        "next": f"{filter_query(wanted)}&after={shown.after}" if shown.after else "",
         "first": form.after_page is None,
     }
     return render(request, "review/queue.html", context)
@@ -72,7 +72,7 @@ def start(request: HttpRequest) -> HttpResponse:
     claim_ = next_page(user, wanted)
     if claim_ is None:
         messages.info(request, _("No page is free at this moment."))
-        return redirect(f"{reverse('review:queue')}?{_query(wanted)}")
+        return redirect(f"{reverse('review:queue')}?{filter_query(wanted)}")
     return redirect(_editor_url(claim_.page_id, wanted))
 
 
@@ -91,10 +91,10 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "user": user.pk,
         "image": viewer_config(page),
         "texts": texts(),
-        "filter": _query(wanted),
+        "filter": filter_query(wanted),
         "heartbeatSeconds": claims.HEARTBEAT_SECONDS,
         "urls": {
-            "queue": f"{reverse('review:queue')}?{_query(wanted)}",
+            "queue": f"{reverse('review:queue')}?{filter_query(wanted)}",
             "login": f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}",
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("claim", "heartbeat", "release")},
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
@@ -180,7 +180,7 @@ def reopen(request: HttpRequest, pk: int) -> HttpResponse:
         approvals.send_back(page=page)
     except claims.NotInReview as refusal:
         messages.error(request, refusal.message)
-    return redirect("review:editor", pk=page.pk)
+    return redirect("review:layout" if request.POST.get("to") == "layout" else "review:editor", pk=page.pk)
 
 
 @answers_json
@@ -221,15 +221,15 @@ def _go_on(request: HttpRequest) -> dict[str, Any]:
     following = next_page(user, wanted, skipped=request.session.get(SKIPPED, []))
     if following is None:
         messages.info(request, _("No other page is free at this moment."))
-        return {"next": f"{reverse('review:queue')}?{_query(wanted)}"}
+        return {"next": f"{reverse('review:queue')}?{filter_query(wanted)}"}
     return {"next": _editor_url(following.page_id, wanted)}
 
 
 def _editor_url(pk: int, wanted: QueueFilter) -> str:
-    return f"{reverse('review:editor', args=[pk])}?{_query(wanted)}"
+    return f"{reverse('review:editor', args=[pk])}?{filter_query(wanted)}"
 
 
-def _query(wanted: QueueFilter) -> str:
+def filter_query(wanted: QueueFilter) -> str:
     values: dict[str, Any] = {"order": wanted.order.value}
     if wanted.collection is not None:
         values["collection"] = wanted.collection

@@ -110,7 +110,7 @@ def test_an_added_line_stands_where_it_is_said_to(page: Page, anna: User) -> Non
 def test_a_cut_line_shares_its_text_out_by_the_place_of_the_cut(page: Page, anna: User) -> None:
     old = line(page, 1)
     layout = do(page, anna, kind="split", line=old.pk, share=0.5)
-    assert layout.change == "Line 1 cut in two"
+    assert layout.change == "Line 1 split in two"
     assert texts(page) == ["a b", "c d", "e f", "g h", "i j"]
     for position in (1, 2):
         assert list(line(page, position).derived_from.all()) == [old]
@@ -134,7 +134,7 @@ def test_a_persons_text_stays_theirs_when_its_line_is_cut(page: Page, anna: User
 def test_joined_lines_have_both_texts_and_come_from_both(page: Page, anna: User) -> None:
     first, second = line(page, 2), line(page, 3)
     layout = do(page, anna, kind="merge", lines=[second.pk, first.pk])
-    assert layout.change == "Lines 2, 3 joined"
+    assert layout.change == "Lines 2, 3 merged"
     assert texts(page) == ["a b c d", "e f g h", "i j"]
     assert set(line(page, 2).derived_from.all()) == {first, second}
     assert line(page, 2).current.source == Source.VOTE  # type: ignore[union-attr]
@@ -338,7 +338,7 @@ def test_undo_and_redo_walk_the_history_and_a_new_change_ends_what_was_undone(pa
     do(page, anna, kind="split", line=line(page, 1).pk, share=0.5)
     do(page, anna, kind="merge", lines=lines(page)[2:4])
     states = [texts(page)]
-    assert layout_history(page).undone == "Lines 3, 4 joined"
+    assert layout_history(page).undone == "Lines 3, 4 merged"
 
     def back() -> None:
         assert page.layout is not None

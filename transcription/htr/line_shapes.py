@@ -122,7 +122,7 @@ def cut(geometry: LineGeometry, share: float) -> tuple[LineGeometry, LineGeometr
     """
     points = chain(geometry.baseline)
     if len(points) < 2 or not 0 < share < 1:
-        raise BadInput("A line is cut somewhere between its two ends.", code="no-cut")
+        raise BadInput("A line is split somewhere between its two ends.", code="no-cut")
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     at = along[-1] * share
     spot = np.array([np.interp(at, along, points[:, 0]), np.interp(at, along, points[:, 1])])
@@ -136,7 +136,7 @@ def cut(geometry: LineGeometry, share: float) -> tuple[LineGeometry, LineGeometr
     for half, side in ((before, -1.0), (after, 1.0)):
         polygon = to_points(_clip_to_side(chain(geometry.polygon), spot, direction * side))
         if len(to_points(half)) < 2 or length(to_points(half)) < SHORTEST or area(polygon) < LEAST_AREA:
-            raise BadInput("Cut there, one side of the line would hold nothing: cut further inside.", code="no-cut")
+            raise BadInput("Split there, one side of the line would hold nothing: split it further inside.", code="no-cut")
         parts.append(replace(geometry, baseline=to_points(half), polygon=polygon))
     return parts[0], parts[1]
 
@@ -172,7 +172,7 @@ def join(lines: Sequence[LineGeometry]) -> LineGeometry:
     """One line of several, given in the order of ``joining_order``: one baseline from end to end, and the outlines
     bridged where they stand apart. Region and production are the first one's. Raises BadInput for fewer than two."""
     if len(lines) < 2:
-        raise BadInput("Choose two or more lines to join.", code="nothing-to-join")
+        raise BadInput("Choose two or more lines to merge.", code="nothing-to-join")
     turn = _turn(_common_angle(lines))
     courses = [_by_x(chain(line.baseline) @ turn) for line in lines]
     baseline = to_points(chain(simplify(_joined_course(courses) @ turn.T, most=MOST_BASELINE_POINTS, closed=False)))

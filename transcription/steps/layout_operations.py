@@ -1,7 +1,7 @@
 """What a person can do to a layout, one operation a class: each changes a draft, and says what it did.
 
 Lines that stay what they are, wherever they are moved and however they are drawn, keep their Line, and so their text.
-Cutting and joining make new lines; those they come from stay in the database with all of their text.
+Splitting and merging make new lines; those they come from stay in the database with all of their text.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Split(_Operation):
             places.append((part, new))
         draft.places[at : at + 1] = places
         draft.touched = [new.pk for _part, new in places]
-        return _("Line %(number)d cut in two") % {"number": at + 1}
+        return _("Line %(number)d split in two") % {"number": at + 1}
 
 
 class Merge(_Operation):
@@ -163,7 +163,7 @@ class Merge(_Operation):
     def apply(self, draft: Draft) -> str:
         chosen = draft.indexes(self.lines)
         if len(chosen) < 2:
-            raise BadInput("Choose two or more lines to join.", code="nothing-to-join")
+            raise BadInput("Choose two or more lines to merge.", code="nothing-to-join")
         order = [chosen[i] for i in joining_order([draft.places[i][0] for i in chosen])]
         parts = [draft.places[i] for i in order]
         first = draft.places[chosen[0]][0]
@@ -176,7 +176,7 @@ class Merge(_Operation):
         gone = set(chosen[1:])
         draft.places = [place for i, place in enumerate(draft.places) if i not in gone]
         draft.touched = [new.pk]
-        return _("Lines %(numbers)s joined") % {"numbers": _numbers(chosen)}
+        return _("Lines %(numbers)s merged") % {"numbers": _numbers(chosen)}
 
 
 class Reshape(_Operation):
