@@ -25,6 +25,7 @@ from review.queue import QueueFilter, next_page, own_claims, queue_slice, waitin
 from review.wording import texts
 from transcription.htr.languages import language_tag
 from transcription.models import Collection, Line, Page, PageState, Role
+from transcription.steps.reread import changes_since_reading
 from transcription.views.brought import brought_for
 from transcription.views.page import viewer_config
 
@@ -101,6 +102,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
+            "layout": f"{reverse('review:layout', args=[page.pk])}?{filter_query(wanted)}",
         },
     }
     context = {
@@ -110,6 +112,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "language": language_tag(page.collection.language),
         "modes": Approval.Mode,
         "brought": brought_for(page),
+        "changed_lines": len(changes_since_reading(page).lines),
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }

@@ -136,7 +136,9 @@ def cut(geometry: LineGeometry, share: float) -> tuple[LineGeometry, LineGeometr
     for half, side in ((before, -1.0), (after, 1.0)):
         polygon = to_points(_clip_to_side(chain(geometry.polygon), spot, direction * side))
         if len(to_points(half)) < 2 or length(to_points(half)) < SHORTEST or area(polygon) < LEAST_AREA:
-            raise BadInput("Split there, one side of the line would hold nothing: split it further inside.", code="no-cut")
+            raise BadInput(
+                "Split there, one side of the line would hold nothing: split it further inside.", code="no-cut"
+            )
         parts.append(replace(geometry, baseline=to_points(half), polygon=polygon))
     return parts[0], parts[1]
 

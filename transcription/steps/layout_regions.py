@@ -80,15 +80,16 @@ def set_kind(
 def tidied(
     before: Sequence[LineGeometry], after: Sequence[LineGeometry], regions: Sequence[RegionGeometry]
 ) -> list[RegionGeometry]:
-    """The regions without those that have just lost their last line, each large enough for its lines."""
+    """The regions without those that have just lost their last line; one that lost or got some goes round its own."""
     had, have = {line.region for line in before}, {line.region for line in after}
     tidy = []
     for region in regions:
         if region.id not in have and (region.id in had or not region.polygon):
             continue
         own = [line.polygon for line in after if line.region == region.id]
-        if own and not all(contains(region.polygon, polygon) for polygon in own):
-            region = replace(region, polygon=hull([region.polygon, *own]))
+        fewer = len(own) < sum(line.region == region.id for line in before)
+        if own and (fewer or not all(contains(region.polygon, polygon) for polygon in own)):
+            region = replace(region, polygon=hull(own if fewer else [region.polygon, *own]))
         tidy.append(region)
     return tidy
 

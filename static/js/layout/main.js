@@ -146,7 +146,7 @@ async function finishLine() {
   const baseline = sheet.drawing;
   if (baseline.length < 2) { say(t("tooFewPoints")); return; }
   const ok = await send({ kind: "add", baseline });
-  if (ok) sheet.setMode("select");
+  if (ok) { sheet.setMode("select"); list.focus(); }
 }
 
 async function finishOrder() {
@@ -156,7 +156,7 @@ async function finishOrder() {
   const rest = sheet.lines.map((line) => line.id).filter((id) => !numbering.includes(id));
   const ahead = sheet.lines.filter((line) => line.number < sheet.byId(numbering[0]).number && !numbering.includes(line.id)).length;
   const ok = await send({ kind: "order", lines: [...rest.slice(0, ahead), ...numbering, ...rest.slice(ahead)] });
-  if (ok) sheet.setMode("select");
+  if (ok) { sheet.setMode("select"); list.focus(); }
 }
 
 const same = (a, b) => Boolean(a && b) && Math.hypot(a[0] - b[0], a[1] - b[1]) < 3;

@@ -7,6 +7,7 @@ export class Sheet extends EventTarget {
     this.mode = "select"; // select · add · split · points · order
     this.chosen = []; // ids in reading order
     this.anchor = null; // where a stretch of chosen lines began
+    this.at = null; // the line that was chosen last
     this.several = false;
     this.readOnly = true;
     this.draft = null; // {id, baseline, polygon}: a line that is being drawn anew
@@ -30,6 +31,7 @@ export class Sheet extends EventTarget {
     const wanted = touched.filter((id) => here.has(id));
     this.chosen = wanted.length ? this.#inOrder(wanted) : this.#inOrder(this.chosen.filter((id) => here.has(id)));
     if (wanted.length) this.anchor = this.chosen[0];
+    if (wanted.length || !here.has(this.at)) this.at = this.chosen.at(-1) ?? null;
     this.numbering = this.numbering.filter((id) => here.has(id));
     if (this.cut && !here.has(this.cut.id)) this.cut = null;
     this.emit("lines");
