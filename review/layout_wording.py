@@ -11,6 +11,8 @@ def texts() -> dict[str, str]:
         "line": _("Line {number}"),
         "lineSays": _("Line {number}: {text}"),
         "lines": _("{count} lines chosen"),
+        "adding": _("A new line"),
+        "numbering": _("Lines in a new order"),
         "none": _("No line is chosen. Choose one in the image or in the list."),
         "noText": _("(no text)"),
         "waits": _("to be read"),

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from tests.factories import create_imported_transcript, create_term, create_user
 from tests.steps.journey import claim_step, current_run, open_work, perform, prepared_page, work_until_nothing_is_due
 from transcription.errors import LostLease
-from transcription.models import Page, PageState, Queue, Reading, Source, Step, Work, WorkState
+from transcription.models import LayoutLine, Page, PageState, Queue, Reading, Source, Step, Work, WorkState
 from transcription.steps import flow, queue
 from transcription.steps.correct import save_line
 from transcription.steps.drain import drain
@@ -300,3 +300,27 @@ def test_lines_that_a_later_stage_has_read_are_not_sent_there_again(page: Page, 
     assert not open_work(page).exists()
     assert run.votes.filter(stage=1).count() == 4
     assert violations() == []
+
+
+def test_a_reading_carried_over_for_a_line_that_moved_would_be_found(page: Page, anna: User) -> None:
+    page = do(page, anna, kind="split", line=lines(page)[0], share=0.5)
+    reread(page=page)
+    work_until_nothing_is_due()
+    assert violations() == []
+    kept = LayoutLine.objects.filter(layout=page.layout_id, line=lines(page)[3])
+    kept.update(baseline=[[1, 1], [500, 1]])
+    assert [each.name for each in violations()] == [
+        "a reading stems from a done pass of its run, or of an earlier one whose line has not moved"
+    ]
+
+
+def test_a_reading_that_no_pass_made_for_a_changed_line_would_be_found(page: Page, anna: User) -> None:
+    page = do(page, anna, kind="split", line=lines(page)[0], share=0.5)
+    run = reread(page=page)
+    assert run is not None
+    work_until_nothing_is_due()
+    # A pass that was done for other lines is no excuse.
+    Work.objects.filter(run=run, step=Step.RECOGNIZE).update(lines=[lines(page)[0]])
+    assert [each.name for each in violations()] == [
+        "a reading stems from a done pass of its run, or of an earlier one whose line has not moved"
+    ]

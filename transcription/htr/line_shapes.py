@@ -36,8 +36,10 @@ SHORTEST = 4.0  # pixels of baseline
 SHARE_ABOVE = 0.7
 SHARE_BELOW = 0.4
 _USUAL = (0.024, 0.009)  # of the page's height, on a page without any line
+_TALL = 80  # per cent of an outline's points that lie lower than what counts as its height
 _SAME_COLUMN = 0.1  # of the narrower line, as in reading_order
 _DRAWN_POINTS = 60  # of an outline that is made here
+_JOINED_POINTS = 80  # of one that was made of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def _reach(line: LineGeometry) -> tuple[float, float]:
     baseline, polygon = _by_x(chain(line.baseline) @ turn), chain(line.polygon) @ turn
     below = polygon[:, 1] - np.interp(polygon[:, 0], baseline[:, 0], baseline[:, 1])
     above, under = -below[below < 0], below[below > 0]
-    return float(np.median(above)) if len(above) else 0.0, float(np.median(under)) if len(under) else 0.0
+    # Tight outlines go down between ascenders: most of their points lie lower than the tall letters reach.
+    return tuple(float(np.percentile(side, _TALL)) if len(side) else 0.0 for side in (above, under))  # type: ignore[return-value]
 
 
 def outline(
@@ -180,7 +183,7 @@ def join(lines: Sequence[LineGeometry]) -> LineGeometry:
     baseline = to_points(chain(simplify(_joined_course(courses) @ turn.T, most=MOST_BASELINE_POINTS, closed=False)))
     polygons = [chain(line.polygon) @ turn for line in lines]
     ring = chain(_united(polygons)) @ turn.T
-    polygon = simplify(ring, most=100, closed=True, tolerance=0.75)
+    polygon = simplify(ring, most=_JOINED_POINTS, closed=True, tolerance=1.5)
     return replace(lines[0], baseline=baseline, polygon=polygon)
 
 

@@ -25,7 +25,9 @@ export class List extends EventTarget {
     const focused = this.element.contains(document.activeElement);
     const rows = this.sheet.lines.map((line) => this.#row(line));
     this.rows = new Map(rows.map((row) => [Number(row.dataset.line), row]));
+    const scrolled = this.element.scrollTop;
     this.element.replaceChildren(...rows);
+    this.element.scrollTop = scrolled;
     this.element.hidden = !rows.length;
     this.refocus = focused;
   }

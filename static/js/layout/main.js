@@ -48,9 +48,11 @@ function settle() {
   clearTimeout(settling);
   settling = null;
   const { draft } = sheet;
-  if (!draft || draft.sent || sender.unsaved) return;
+  if (!draft || draft.sent) return;
   draft.sent = true;
-  sender.change({ kind: "reshape", line: draft.id, baseline: draft.baseline, polygon: draft.polygon });
+  const operation = { kind: "reshape", line: draft.id, baseline: draft.baseline, polygon: draft.polygon };
+  // Behind a change that is kept it was not sent, and goes when that one has gone.
+  sender.change(operation).then((ok) => { if (!ok && sender.kept?.operation !== operation) draft.sent = false; });
 }
 
 sender.addEventListener("status", () => {
@@ -424,8 +426,8 @@ const common = (values) => (new Set(values).size === 1 ? values[0] : null);
 function showInspector() {
   const lines = sheet.chosenLines;
   const one = lines.length === 1 ? lines[0] : null;
-  $("chosen").textContent = one ? t("line", { number: one.number }) : lines.length ? t("lines", { count: lines.length }) : t("none");
-  $("inspector").dataset.chosen = lines.length;
+  $("chosen").textContent = sheet.mode === "add" ? t("adding") : sheet.mode === "order" ? t("numbering") : one ? t("line", { number: one.number }) : lines.length ? t("lines", { count: lines.length }) : t("none");
+  $("inspector").dataset.chosen = sheet.mode === "add" || sheet.mode === "order" ? 0 : lines.length;
   $("chosen-text").textContent = one ? one.text || t("noText") : "";
   $("region").value = common(lines.map((line) => line.kind)) ?? "";
   $("production").value = common(lines.map((line) => line.production)) ?? "mixed";

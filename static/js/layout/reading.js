@@ -60,7 +60,7 @@ export class Reading {
       // The server is away for a moment; the next look will tell.
     }
     if (layout) {
-      this.sheet.take(layout);
+      if (JSON.stringify(layout) !== JSON.stringify(this.sheet.layout)) this.sheet.take(layout);
       if (layout.failure) {
         this.notices.show("reading", "bad", this.t("readFailed", { message: layout.failure }), [{ text: this.t("openPage"), href: this.urls.page }]);
       } else this.notices.hide("reading");

@@ -6,11 +6,10 @@ import { Trouble, post } from "../editor/server.js";
 const AGAIN = 4000; // milliseconds
 
 export class Sender extends EventTarget {
-  /** `taken(layout, touched)` is called with what the server answers. Emits "status", "done", "refused", "conflict",
-   * "held" and "stake". */
+  /** The sheet takes over what the server answers. Emits "status", "done", "refused", "conflict", "held", "stake". */
   constructor(sheet, urls) {
     super();
-    Object.assign(this, { sheet, urls, busy: false, trouble: null, kept: null });
+    Object.assign(this, { sheet, urls, busy: false, trouble: null, kept: null, chain: Promise.resolve() });
   }
 
   emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
@@ -29,8 +28,18 @@ export class Sender extends EventTarget {
     this.#send(url, fields, operation);
   }
 
-  async #send(url, fields, operation = null) {
-    if (this.sheet.readOnly || this.unsaved) return false;
+  /** True once the change is made. It waits for those before it; behind one that is kept, none is sent. */
+  #send(url, fields, operation = null) {
+    const sent = this.chain.then(() => this.#post(url, fields, operation));
+    this.chain = sent.catch(() => {});
+    return sent;
+  }
+
+  async #post(url, fields, operation) {
+    if (this.sheet.readOnly || this.kept) {
+      this.emit("status");
+      return false;
+    }
     this.busy = true;
     this.emit("status");
     const version = this.sheet.layout.version;

@@ -23,11 +23,10 @@ export class Sheet extends EventTarget {
 
   /** Take over what the server has; `touched` are the lines to choose. */
   take(layout, touched = []) {
-    const before = this.layout;
     this.layout = layout;
     this.lines = layout.lines.map((line, i) => ({ ...line, number: i + 1 }));
     const here = new Set(this.lines.map((line) => line.id));
-    if (this.draft && (!before || before.version !== layout.version)) this.draft = null;
+    if (this.draft && (this.draft.sent || !here.has(this.draft.id))) this.draft = null;
     const wanted = touched.filter((id) => here.has(id));
     this.chosen = wanted.length ? this.#inOrder(wanted) : this.#inOrder(this.chosen.filter((id) => here.has(id)));
     if (wanted.length) this.anchor = this.chosen[0];
