@@ -31,6 +31,9 @@ def texts() -> dict[str, str]:
         "tryNow": _("Try now"),
         "tryClaim": _("Try again"),
         "findOther": _("Find another page"),
+        "perhapsMade": _(
+            "The connection was lost while your change was saved. These are the lines now: look if it is there."
+        ),
         "refused": _("Not done: {message}"),
         "undo": _("Undo: {change}"),
         "redo": _("Redo: {change}"),

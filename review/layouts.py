@@ -155,8 +155,10 @@ def _being_read(page: Page) -> set[int]:
     if page.run is None or page.state in FINISHED_STATES:
         return set()
     work = page.run.work.filter(step=Step.RECOGNIZE, state__in=OPEN)
-    named = [lines for lines in work.values_list("lines", flat=True) if lines is not None]
-    return {line for lines in named for line in lines}
+    given = list(work.values_list("lines", flat=True))
+    if any(lines is None for lines in given) and page.layout is not None:
+        return set(page.layout.places.values_list("line", flat=True))
+    return {line for lines in given if lines is not None for line in lines}
 
 
 def _failure(page: Page) -> str:

@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from review.approvals import approve_as_empty
 from review.claims import claim_page
 from review.corrections import Decision, correct_line
 from review.editor import page_data
@@ -25,7 +26,7 @@ from tests.factories import create_membership, create_revision, create_user
 from tests.review.written_page import TEXT, create_reviewer, create_written_page
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
 from tests.steps.scribe import scribe
-from transcription.models import Page, PageState, Role
+from transcription.models import Line, Page, PageState, Role
 from transcription.steps.invariants import violations
 
 __all__ = ["scribe"]
@@ -251,3 +252,22 @@ def test_words_that_were_settled_stay_settled_when_other_lines_are_read_again(cl
     page = Page.objects.get(pk=page.pk)
     line = next(each for each in page_data(page)["lines"] if each["id"] == place.line_id)
     assert [word["settled"] for word in line["words"]] == [False, True, False]
+
+
+def test_what_was_typed_on_a_deleted_line_outlives_a_page_with_nothing_to_read(
+    anna: Client, page: Page, reviewer: User
+) -> None:
+    one = page.layout.places.first().line  # type: ignore[union-attr]
+    create_revision(line=one, text="typed", author=reviewer)
+    change(anna, page, 1, kind="delete", lines=[one.pk], sure=True)
+    approve_as_empty(page=page, reviewer=reviewer, active_seconds=1)
+    assert Line.objects.select_related("current").get(pk=one.pk).current.text == "typed"  # type: ignore[union-attr]
+    assert not Line.objects.filter(pk__in=lines(page)).exclude(current__text="").exists()
+
+
+def test_lines_of_an_approved_page_wait_for_nobody(client: Client, read_page: Page) -> None:
+    page = read_page
+    client.force_login(create_reviewer(page.collection))
+    change(client, page, 1, kind="split", line=lines(page)[0], share=0.5)
+    Page.objects.filter(pk=page.pk).update(state=PageState.REVIEWED, approved_at=Now())
+    assert "wait to be read" not in client.get(reverse("transcription:page", args=[page.pk])).content.decode()

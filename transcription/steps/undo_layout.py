@@ -75,7 +75,8 @@ def _bring_back(page: Page, layout: Layout, author: User) -> Layout:
 
 def _replayed(page: Page) -> tuple[list[Layout], Layout | None, list[Layout]]:
     """(what can be brought back by undoing, the present, what by redoing), the nearest last."""
-    versions = list(page.layouts.select_related("parent").order_by("-version")[:DEEPEST])[::-1]
+    layouts = page.layouts.select_related("parent").defer("regions", "parent__regions")
+    versions = list(layouts.order_by("-version")[:DEEPEST])[::-1]
     past: list[Layout] = []
     future: list[Layout] = []
     present: Layout | None = None

@@ -5,11 +5,14 @@ import { Notices } from "../editor/notices.js";
 import { loadSettings } from "../editor/settings.js";
 import { makeSplit } from "../editor/split.js";
 import { Canvas } from "./canvas.js";
+import { Drawing } from "./drawing.js";
 import { listen } from "./keys.js";
 import { List } from "./list.js";
+import { Panels, partedAt } from "./panels.js";
+import { pointVerbs } from "./points.js";
 import { Reading } from "./reading.js";
 import { Sender } from "./sender.js";
-import { boundsOf, lengthOf, nearestOn, wordsBefore } from "./shapes.js";
+import { boundsOf, lengthOf, nearestOn } from "./shapes.js";
 import { Sheet } from "./sheet.js";
 
 const $ = (id) => document.getElementById(id);
@@ -21,6 +24,7 @@ const settings = loadSettings(0);
 const sheet = new Sheet(data.layout);
 const sender = new Sender(sheet, data.urls);
 const notices = new Notices($("notices"));
+const panels = new Panels(sheet, { $, t });
 const SETTLED = 700; // milliseconds after the last key that moved a point
 
 let announced = 0;
@@ -65,14 +69,14 @@ sender.addEventListener("done", ({ detail }) => {
   done = detail;
   notices.hide("conflict");
   say(`${detail}.`);
-  showHint();
+  panels.showHint(done);
 });
 sender.addEventListener("refused", ({ detail }) => {
-  notices.show("refused", "bad", t("refused", { message: detail }));
-  setTimeout(() => notices.hide("refused"), 8000);
+  tell(t("refused", { message: detail }));
 });
-sender.addEventListener("conflict", ({ detail }) => {
-  notices.show("conflict", "warn", detail);
+sender.addEventListener("conflict", ({ detail: { message, again } }) => {
+  // A change that was sent twice because no answer came may have been made the first time.
+  notices.show("conflict", "warn", again ? t("perhapsMade") : message);
   if (sheet.mode !== "select") sheet.setMode("select");
 });
 sender.addEventListener("held", ({ detail }) => lost(detail));
@@ -101,8 +105,16 @@ window.addEventListener("beforeunload", (event) => {
 
 // --- What a person can do ---
 
+/** Say why nothing happens, for eyes and ears. */
+function tell(text) {
+  notices.show("refused", "warn", text);
+  clearTimeout(telling);
+  telling = setTimeout(() => notices.hide("refused"), 6000);
+}
+let telling = null;
+
 const editable = () => {
-  if (sheet.readOnly) say(t("hintReadOnly"));
+  if (sheet.readOnly) tell(t("hintReadOnly"));
   return !sheet.readOnly;
 };
 
@@ -114,7 +126,7 @@ function setMode(mode) {
   if ((mode === "split" || mode === "points") && !sheet.chosen.length && sheet.lines.length) sheet.choose(sheet.lines[0].id);
   if ((mode === "split" || mode === "points") && sheet.chosen.length > 1) sheet.choose(sheet.at ?? sheet.chosen[0]);
   if (mode === "split" || mode === "points") {
-    if (!sheet.line) { say(t("chooseFirst")); return; }
+    if (!sheet.line) { tell(t("chooseFirst")); return; }
     canvas?.reveal();
   }
   sheet.setMode(mode);
@@ -129,13 +141,6 @@ function startCut(share = 0.5) {
   sheet.emit("mode");
 }
 
-/** How the text of the line parts at the mark: [words before it, all words]. */
-function parted() {
-  const { cut } = sheet;
-  const words = (sheet.byId(cut.id)?.text ?? "").split(/\s+/u).filter(Boolean);
-  return [cut.words ?? wordsBefore(words.join(" "), cut.share), words];
-}
-
 async function finishCut() {
   const { cut } = sheet;
   if (!cut) return;
@@ -143,34 +148,14 @@ async function finishCut() {
   if (ok) { sheet.setMode("select"); list.focus(); }
 }
 
-async function finishLine() {
-  if (sheet.cross && !same(sheet.cross, sheet.drawing.at(-1)) && sheet.crossMoved) verbs.setPoint();
-  const baseline = sheet.drawing;
-  if (baseline.length < 2) { say(t("tooFewPoints")); return; }
-  const ok = await send({ kind: "add", baseline });
-  if (ok) { sheet.setMode("select"); list.focus(); }
-}
-
 async function finishOrder() {
   const { numbering } = sheet;
-  if (numbering.length < 2) { sheet.setMode("select"); say(t("orderNone")); return; }
+  if (numbering.length < 2) { sheet.setMode("select"); tell(t("orderNone")); return; }
   // They follow the first of them, which stays where it is among the others.
   const rest = sheet.lines.map((line) => line.id).filter((id) => !numbering.includes(id));
   const ahead = sheet.lines.filter((line) => line.number < sheet.byId(numbering[0]).number && !numbering.includes(line.id)).length;
   const ok = await send({ kind: "order", lines: [...rest.slice(0, ahead), ...numbering, ...rest.slice(ahead)] });
   if (ok) { sheet.setMode("select"); list.focus(); }
-}
-
-const same = (a, b) => Boolean(a && b) && Math.hypot(a[0] - b[0], a[1] - b[1]) < 3;
-
-/** Where the cross starts: under the chosen line, else in the middle of what is seen. */
-function startOfCross() {
-  const last = sheet.drawing.at(-1);
-  if (last) return last;
-  const line = sheet.line ?? sheet.lines.at(-1);
-  if (!line) return [Math.round(data.image.width * 0.1), Math.round(data.image.height * 0.1)];
-  const [x, y] = line.baseline[0];
-  return [x, Math.min(y + Math.round(boundsOf(line.polygon).height * 1.3), data.image.height - 2)];
 }
 
 function askToDelete(ids) {
@@ -184,7 +169,16 @@ function askToDelete(ids) {
   $("delete-dialog").showModal();
 }
 
+const tools = { sheet, image: data.image, canvas: () => canvas, t, say, tell, editable };
+const drawing = new Drawing(tools, {
+  async send(baseline) {
+    if (await send({ kind: "add", baseline })) { sheet.setMode("select"); list.focus(); }
+  },
+});
+
 const verbs = {
+  ...drawing.verbs,
+  ...pointVerbs(tools, () => sendDrawn(SETTLED)),
   mode: setMode,
   escape() {
     if (sheet.mode === "select") { sheet.several = false; sheet.chooseNone(); return; }
@@ -204,14 +198,14 @@ const verbs = {
   async remove() {
     if (!editable()) return;
     const ids = sheet.chosen;
-    if (!ids.length) { say(t("chooseFirst")); return; }
+    if (!ids.length) { tell(t("chooseFirst")); return; }
     if (sheet.chosenLines.some((line) => line.typed)) askToDelete(ids);
     else await send({ kind: "delete", lines: ids });
   },
   async merge() {
     if (!editable()) return;
     const lines = sheet.chosenLines;
-    if (lines.length < 2) { notices.show("refused", "warn", t("chooseTwo")); setTimeout(() => notices.hide("refused"), 6000); return; }
+    if (lines.length < 2) { tell(t("chooseTwo")); return; }
     const withText = lines.filter((line) => line.text);
     if (withText.some((line) => line.typed) && withText.some((line) => !line.typed)) { askForText(lines); return; }
     await send({ kind: "merge", lines: sheet.chosen });
@@ -230,13 +224,13 @@ const verbs = {
   async undo() {
     settle();
     if (!editable()) return;
-    if (sheet.layout.undo === null) say(t("nothingToUndo"));
+    if (sheet.layout.undo === null) tell(t("nothingToUndo"));
     else await sender.undo();
   },
   async redo() {
     settle();
     if (!editable()) return;
-    if (sheet.layout.redo === null) say(t("nothingToRedo"));
+    if (sheet.layout.redo === null) tell(t("nothingToRedo"));
     else await sender.redo();
   },
   zoom(factor) { canvas?.zoom(factor); },
@@ -254,30 +248,10 @@ const verbs = {
     await send({ kind: "reshape", line: id, baseline });
   },
   finish() {
-    if (sheet.mode === "add") finishLine();
+    if (sheet.mode === "add") drawing.finish();
     else if (sheet.mode === "split") finishCut();
     else if (sheet.mode === "order") finishOrder();
   },
-  // --- adding by keys ---
-  cross([dx, dy], far) {
-    const step = far ? 100 : 10;
-    const [x, y] = sheet.cross ?? startOfCross();
-    const within = (value, most) => Math.min(Math.max(value, 0), most - 1);
-    sheet.cross = sheet.cross || !sheet.drawing.length ? [x, y] : [...sheet.drawing.at(-1)];
-    sheet.cross = [within(sheet.cross[0] + dx * step, data.image.width), within(sheet.cross[1] + dy * step, data.image.height)];
-    sheet.crossMoved = true;
-    canvas?.show(sheet.cross);
-    sheet.emit("mode");
-    say(t("crossAt", { x: sheet.cross[0], y: sheet.cross[1] }));
-  },
-  setPoint() {
-    sheet.cross ??= startOfCross();
-    if (!same(sheet.cross, sheet.drawing.at(-1))) sheet.drawing = [...sheet.drawing, [...sheet.cross]];
-    sheet.crossMoved = false;
-    sheet.emit("mode");
-    say($("hint").textContent);
-  },
-  takePointBack() { sheet.drawing = sheet.drawing.slice(0, -1); sheet.emit("mode"); },
   // --- splitting by keys ---
   moveCut(by, far) {
     const { cut } = sheet;
@@ -286,7 +260,7 @@ const verbs = {
     cut.share = Math.min(0.99, Math.max(0.01, cut.share + pixels / (lengthOf(sheet.byId(cut.id).baseline) || 1)));
     cut.words = null;
     sheet.emit("mode");
-    const [count, words] = parted();
+    const [count, words] = partedAt(sheet);
     say(t("cutAt", {
       percent: Math.round(cut.share * 100), number: sheet.byId(cut.id).number,
       before: words.slice(0, count).join(" "), after: words.slice(count).join(" "),
@@ -294,45 +268,10 @@ const verbs = {
   },
   moveWord(by) {
     if (!sheet.cut) return;
-    const [count, words] = parted();
+    const [count, words] = partedAt(sheet);
     sheet.cut.words = Math.min(Math.max(count + by, 0), words.length);
     sheet.emit("mode");
     say($("split-panel").textContent.replace(/\s+/gu, " "));
-  },
-  // --- points by keys ---
-  nudge([dx, dy]) {
-    const { point, line } = sheet;
-    if (!point || !line || !editable()) return;
-    const within = (value, most) => Math.min(Math.max(value, 0), most - 1);
-    const points = line[point.ring].map(([x, y], i) =>
-      i === point.index ? [within(x + dx, data.image.width), within(y + dy, data.image.height)] : [x, y]);
-    sheet.redraw({ [point.ring]: points });
-    sendDrawn(SETTLED);
-  },
-  insertPoint() {
-    if (!sheet.point || !editable()) return;
-    canvas?.insert();
-    sendDrawn(SETTLED);
-  },
-  removePoint() {
-    const { point, line } = sheet;
-    if (!point || !line || !editable()) return;
-    const points = line[point.ring];
-    if (points.length <= (point.ring === "baseline" ? 2 : 3)) {
-      say(t(point.ring === "baseline" ? "fewestBaseline" : "fewestPolygon"));
-      return;
-    }
-    sheet.point = { ring: point.ring, index: Math.min(point.index, points.length - 2) };
-    sheet.redraw({ [point.ring]: points.filter((_, i) => i !== point.index) });
-    sendDrawn(SETTLED);
-  },
-  nextPoint(by) {
-    const { point, line } = sheet;
-    if (!line) return;
-    const all = ["baseline", "polygon"].flatMap((ring) => line[ring].map((_, index) => ({ ring, index })));
-    const at = point ? all.findIndex((each) => each.ring === point.ring && each.index === point.index) : -1;
-    sheet.point = all[(at + by + all.length) % all.length];
-    sheet.emit("draft");
   },
   // --- numbering ---
   number() {
@@ -391,18 +330,16 @@ const missing = () => notices.show("image", "warn", t("imageMissing"));
 if (data.image.width && window.OpenSeadragon) {
   canvas = new Canvas($("image"), sheet, data.image, { t, missing });
   canvas.addEventListener("pick", ({ detail }) => pick(detail));
-  canvas.addEventListener("again", () => { if (sheet.mode === "add") finishLine(); });
+  canvas.addEventListener("again", () => { if (sheet.mode === "add") drawing.finish(); });
   canvas.addEventListener("drawn", () => sendDrawn());
-  canvas.addEventListener("point", () => showPanels());
+  canvas.addEventListener("point", () => panels.showOpen());
 } else missing();
 const shares = { get split() { return settings.layoutSplit ?? 66; }, set split(share) { settings.layoutSplit = share; } };
 makeSplit($("separator"), $("split"), shares, () => {});
 
 function pick({ spot, line, event }) {
   if (sheet.mode === "add") {
-    if (!same(spot, sheet.drawing.at(-1))) sheet.drawing = [...sheet.drawing, spot];
-    sheet.cross = null;
-    sheet.emit("mode");
+    drawing.add(spot);
   } else if (sheet.mode === "order") number(line);
   else if (sheet.mode === "split") {
     if (!line) return;
@@ -421,71 +358,8 @@ function pick({ spot, line, event }) {
 
 // --- What is shown beside it ---
 
-const common = (values) => (new Set(values).size === 1 ? values[0] : null);
-
-function showInspector() {
-  const lines = sheet.chosenLines;
-  const one = lines.length === 1 ? lines[0] : null;
-  $("chosen").textContent = sheet.mode === "add" ? t("adding") : sheet.mode === "order" ? t("numbering") : one ? t("line", { number: one.number }) : lines.length ? t("lines", { count: lines.length }) : t("none");
-  $("inspector").dataset.chosen = sheet.mode === "add" || sheet.mode === "order" ? 0 : lines.length;
-  $("chosen-text").textContent = one ? one.text || t("noText") : "";
-  $("region").value = common(lines.map((line) => line.kind)) ?? "";
-  $("production").value = common(lines.map((line) => line.production)) ?? "mixed";
-  const off = sheet.readOnly || !lines.length;
-  for (const id of ["region", "production", "up", "down"]) $(id).disabled = off;
-  $("delete").setAttribute("aria-disabled", String(off));
-  $("merge").setAttribute("aria-disabled", String(sheet.readOnly || lines.length < 2));
-  showPanels();
-}
-
-function showPanels() {
-  const { mode, cut, point, line } = sheet;
-  $("split-panel").hidden = mode !== "split" || !cut;
-  if (cut) {
-    const [count, words] = parted();
-    $("split-before").textContent = words.slice(0, count).join(" ") || t("noText");
-    $("split-after").textContent = words.slice(count).join(" ") || t("noText");
-  }
-  $("points-panel").hidden = mode !== "points" || !line;
-  const points = point && line ? line[point.ring] : null;
-  const spot = points?.[point.index];
-  $("point-name").textContent = spot
-    ? t(point.ring === "baseline" ? "baselinePoint" : "polygonPoint", { number: point.index + 1, total: points.length, x: spot[0], y: spot[1] }) : "";
-  $("ending-panel").hidden = mode !== "add" && mode !== "order";
-  const enough = mode === "add" ? sheet.drawing.length : sheet.numbering.length;
-  $("end-now").setAttribute("aria-disabled", String(enough < 2));
-}
-
-function showHint() {
-  const { mode, chosen, drawing, numbering } = sheet;
-  const text = sheet.readOnly ? t("hintReadOnly")
-    : mode === "add" ? t(drawing.length ? "hintAdding" : "hintAdd", { count: drawing.length })
-    : mode === "split" ? t("hintSplit")
-    : mode === "order" ? t("hintOrder", { count: numbering.length })
-    : mode === "points" ? t("hintPoints")
-    : chosen.length === 1 ? t("hintSelected", { number: sheet.line.number })
-    : chosen.length ? t("hintSeveral", { count: chosen.length }) : t("hintSelect");
-  const shown = done && mode === "select" ? `${done}. ${text}` : text;
-  if ($("hint").textContent !== shown) $("hint").textContent = shown;
-}
-
-function showTools() {
-  for (const button of document.querySelectorAll("[data-mode].tool")) {
-    button.setAttribute("aria-pressed", String(button.dataset.mode === sheet.mode));
-    button.setAttribute("aria-disabled", String(sheet.readOnly && button.dataset.mode !== "select"));
-  }
-  $("several").setAttribute("aria-pressed", String(sheet.several));
-  for (const [id, key] of [["undo", "undo"], ["redo", "redo"]]) {
-    const change = sheet.layout[key];
-    $(id).setAttribute("aria-disabled", String(change === null || sheet.readOnly));
-    $(id).title = change === null ? t(key === "undo" ? "nothingToUndo" : "nothingToRedo") : t(key, { change });
-  }
-}
-
 function show() {
-  showInspector();
-  showHint();
-  showTools();
+  panels.show(done);
   showSaving();
   reading.show();
 }

@@ -25,17 +25,17 @@ export class Sender extends EventTarget {
     if (!this.kept || this.busy) return;
     const { url, fields, operation } = this.kept;
     this.kept = null;
-    this.#send(url, fields, operation);
+    this.#send(url, fields, operation, true);
   }
 
   /** True once the change is made. It waits for those before it; behind one that is kept, none is sent. */
-  #send(url, fields, operation = null) {
-    const sent = this.chain.then(() => this.#post(url, fields, operation));
+  #send(url, fields, operation = null, again = false) {
+    const sent = this.chain.then(() => this.#post(url, fields, operation, again));
     this.chain = sent.catch(() => {});
     return sent;
   }
 
-  async #post(url, fields, operation) {
+  async #post(url, fields, operation, again) {
     if (this.sheet.readOnly || this.kept) {
       this.emit("status");
       return false;
@@ -53,7 +53,7 @@ export class Sender extends EventTarget {
     } catch (error) {
       this.busy = false;
       if (!(error instanceof Trouble)) throw error;
-      this.#fail(error, { url, fields, operation });
+      this.#fail(error, { url, fields, operation, again });
       return false;
     } finally {
       this.emit("status");
@@ -67,7 +67,7 @@ export class Sender extends EventTarget {
     else if (kind === "conflict") {
       this.sheet.draft = null;
       if (body.layout) this.sheet.take(body.layout);
-      this.emit("conflict", error.message);
+      this.emit("conflict", { message: error.message, again: request.again });
     } else if (kind === "held") this.emit("held", error.message);
     else if (kind === "refused") {
       this.sheet.draft = null;
