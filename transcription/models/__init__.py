@@ -7,7 +7,7 @@ from transcription.models.failure import Failure
 from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
-from transcription.models.page import Page, PageState, Part
+from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
@@ -49,6 +49,7 @@ __all__ = [
     "Term",
     "TermKind",
     "TranscriptRevision",
+    "Turner",
     "Upload",
     "Vocabulary",
     "Vote",

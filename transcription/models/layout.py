@@ -43,6 +43,7 @@ class Layout(models.Model):
     source = models.CharField(max_length=80, help_text="segmenter and its version, or the person")
     note = models.CharField(max_length=200, blank=True, help_text="why there are no lines")
     regions = models.JSONField(default=list)
+    framing = models.JSONField(default=dict, help_text="the image of which geometries are pixels; htr.framing.Framing")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     change = models.CharField(max_length=200, blank=True, help_text="what a person did to the parent")

@@ -28,6 +28,14 @@ class PageState(models.TextChoices):
     REVIEWED = "reviewed", _("reviewed")
 
 
+class Turner(models.TextChoices):
+    """Who said which way up a page is. A machine says it once, and never against a person."""
+
+    NOBODY = "", _("nobody")
+    MACHINE = "machine", _("machine")
+    PERSON = "person", _("person")
+
+
 class Part(models.IntegerChoices):
     """Which part of its original's frame a page shows: a two-page spread may be two pages, and be joined again."""
 
@@ -63,6 +71,9 @@ class Page(models.Model):
     part = models.PositiveSmallIntegerField(choices=Part, default=Part.WHOLE)
     # Beyond what the file itself says (EXIF): what the segmenter or a person found.
     turn = models.PositiveSmallIntegerField(default=0, help_text="quarter turns clockwise, 0 to 3")
+    turned_by = models.CharField(max_length=8, choices=Turner, blank=True, default=Turner.NOBODY)
+    # A part was cut from the frame after this turn; its own ``turn`` comes after the cut.
+    frame_turn = models.PositiveSmallIntegerField(default=0, help_text="quarter turns of the frame of a part")
     # Where the frame parts in two pages, as a share of its width; null: it is a single page, or nobody looked yet.
     gutter = models.FloatField(null=True)
     position = models.PositiveIntegerField(help_text="order in the document, 1-based")
@@ -70,6 +81,8 @@ class Page(models.Model):
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     transform = models.JSONField(default=dict, help_text="how the upright image comes from the original")
+    # Counted up whenever the image is made anew, turned or parted another way; files and work carry it.
+    image = models.PositiveSmallIntegerField(default=0, help_text="version of the image")
     pyramid = models.CharField(max_length=200, blank=True, help_text="tiled TIFF, name in the default storage")
     thumbnail = models.CharField(max_length=200, blank=True)
     run = models.ForeignKey("transcription.Run", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -103,8 +116,12 @@ class Page(models.Model):
 
     @property
     def label(self) -> str:
-        """What people know the page by: its file's name, with the page in it where the file holds several."""
+        """What people know the page by: its file's name, with the page in it where the file holds several, and which
+        page of a spread it is."""
         name = self.original.name
+        label = PurePath(name).stem or name
         if self.frame or (self.original.frames or 1) > 1:
-            return gettext("%(file)s p. %(number)d") % {"file": name, "number": self.frame + 1}
-        return PurePath(name).stem or name
+            label = gettext("%(file)s p. %(number)d") % {"file": name, "number": self.frame + 1}
+        if self.part == Part.WHOLE:
+            return label
+        return gettext("%(page)s (%(part)s)") % {"page": label, "part": Part(self.part).label}
