@@ -43,9 +43,7 @@ class Framing:
         """The reverse of ``to_image``."""
         left = self.columns[0] if self.columns else 0
         cut = turn_points(points, self.image_size, -self.turn)
-        return turn_points(
-            [(x + left, y) for x, y in cut], turned_size(self.size, self.frame_turn), -self.frame_turn
-        )
+        return turn_points([(x + left, y) for x, y in cut], turned_size(self.size, self.frame_turn), -self.frame_turn)
 
     def to_json(self) -> dict[str, Any]:
         return {

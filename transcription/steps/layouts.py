@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from django.contrib.auth.models import User
 from django.db.models import Max
 
+from transcription.htr.framing import Framing
 from transcription.htr.line_matching import match_geometries
 from transcription.htr.records import LayoutRecord, LineGeometry, RegionGeometry
 from transcription.models import Layout, LayoutLine, Line, Page, Source
+from transcription.steps.framings import framing_of
 from transcription.steps.revise import outranked_by
 
 
@@ -45,9 +47,11 @@ def save_layout(
     parent: Layout | None = None,
     author: User | None = None,
     change: str = "",
+    framing: Framing | None = None,
 ) -> Layout:
     """The next layout version of ``page`` with these lines in reading order. The caller holds the page lock, and makes
-    it the page's layout itself."""
+    it the page's layout itself. ``framing`` is the image whose pixels the geometries are, None: the page's present one.
+    """
     version = (page.layouts.aggregate(last=Max("version"))["last"] or 0) + 1
     layout = Layout.objects.create(
         page=page,
@@ -55,6 +59,7 @@ def save_layout(
         source=source,
         note=note[:200],
         regions=[{"id": each.id, "kind": each.kind, "polygon": each.polygon} for each in regions],
+        framing=(framing or framing_of(page)).to_json(),
         parent=parent,
         author=author,
         change=change[:200],
@@ -72,6 +77,14 @@ def save_layout(
         for position, (geometry, line) in enumerate(places, start=1)
     )
     return layout
+
+
+def regions_of(layout: Layout) -> list[RegionGeometry]:
+    """The regions of a stored layout, in reading order."""
+    return [
+        RegionGeometry(each["id"], each["kind"], tuple((int(x), int(y)) for x, y in each["polygon"]))
+        for each in layout.regions
+    ]
 
 
 def _must_stay(line: Line) -> bool:
