@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import views
+from review import page_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/approve/", views.approve, name="approve"),
     path("review/pages/<int:pk>/skip/", views.skip, name="skip"),
     path("review/pages/<int:pk>/reopen/", views.reopen, name="reopen"),
+    path("review/pages/<int:pk>/turn/", page_views.turn, name="turn"),
+    path("review/pages/<int:pk>/split/", page_views.split, name="split"),
+    path("review/pages/<int:pk>/join/", page_views.join, name="join"),
+    path("review/collections/<int:pk>/split/", page_views.split_found, name="split-found"),
     path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
     path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
 ]

@@ -32,7 +32,7 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     class Meta:
         model = Collection
-        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold"]
+        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold", "spreads"]
         help_texts = {
             "language": _(
                 "a name or a code, such as English or en; English and French have language models of their own, "
@@ -44,6 +44,10 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
             "guidelines": forms.Textarea(attrs={"rows": 6}),
             "threshold": forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["spreads"].required = False  # who does not say keeps what is chosen
 
     languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 

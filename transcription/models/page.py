@@ -54,6 +54,11 @@ class PageQuerySet(models.QuerySet["Page"]):
     def awaiting_review(self) -> Self:
         return self.filter(state=PageState.IN_REVIEW)
 
+    def unsplit_spreads(self) -> Self:
+        """Two-page spreads that are one page and may be split: not approved, their image not just being made."""
+        whole = self.filter(part=Part.WHOLE, gutter__isnull=False, approved_at=None)
+        return whole.exclude(state=PageState.RECEIVED)
+
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
         from transcription.models.failure import Failure  # not above: Failure points at Page

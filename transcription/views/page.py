@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
-from transcription.models import Page, PageState, Role
+from transcription.models import Page, PageState, Part, Role
 from transcription.steps.files import local_path
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
@@ -31,6 +31,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
     page = page_or_404(request, pk)
     siblings = Page.objects.filter(document=page.document_id)
     lines = line_texts(page)
+    may_review = holds(request, page.collection, Role.REVIEWER)
     context = {
         "section": "collections",
         "page": page,
@@ -42,12 +43,21 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "next": siblings.filter(position__gt=page.position).order_by("position").first(),
         "last_position": siblings.order_by("-position").values_list("position", flat=True).first(),
         "failures": page.failures.open(),
+        "other_half": other_half(page),
         "decision": page.route_decisions.order_by("-pk").first(),
-        "may_review": holds(request, page.collection, Role.REVIEWER),
+        "may_review": may_review,
+        "splittable": may_review and page.part == Part.WHOLE and page.approved_at is None and bool(page.pyramid),
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
         "viewer": viewer_config(page) | {"lines": overlay(lines)},
     }
     return render(request, "transcription/page.html", context)
+
+
+def other_half(page: Page) -> Page | None:
+    """The other page of a spread that was split."""
+    if page.part == Part.WHOLE:
+        return None
+    return Page.objects.filter(original=page.original_id, frame=page.frame).exclude(pk=page.pk).first()
 
 
 def viewer_config(page: Page) -> dict[str, object]:
