@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from transcription.htr.blank import is_blank
 from transcription.htr.records import LineGeometry
 
 
@@ -54,6 +55,11 @@ class Layout(models.Model):
 
     def __str__(self) -> str:
         return f"layout {self.version} of page {self.page_id}"
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether what made it was sure that the page is blank."""
+        return is_blank(self.note)
 
 
 class LayoutLine(models.Model):
