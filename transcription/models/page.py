@@ -120,6 +120,11 @@ class Page(models.Model):
         return f"{self.document} p. {self.position}"
 
     @property
+    def degrees(self) -> int:
+        """How far the image was turned clockwise, beyond what its file says: 0, 90, 180 or 270."""
+        return (self.frame_turn + self.turn) % 4 * 90
+
+    @property
     def label(self) -> str:
         """What people know the page by: its file's name, with the page in it where the file holds several, and which
         page of a spread it is."""

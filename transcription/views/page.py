@@ -15,6 +15,7 @@ from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
 from transcription.models import Page, PageState, Part, Role
 from transcription.steps.files import local_path
+from transcription.steps.placement import other_half
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
 from transcription.views.page_text import line_texts, overlay, run_passes
@@ -51,13 +52,6 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "viewer": viewer_config(page) | {"lines": overlay(lines)},
     }
     return render(request, "transcription/page.html", context)
-
-
-def other_half(page: Page) -> Page | None:
-    """The other page of a spread that was split."""
-    if page.part == Part.WHOLE:
-        return None
-    return Page.objects.filter(original=page.original_id, frame=page.frame).exclude(pk=page.pk).first()
 
 
 def viewer_config(page: Page) -> dict[str, object]:
