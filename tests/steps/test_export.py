@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from tests.factories import create_collection, create_user
+from tests.factories import create_collection, create_page, create_user
 from tests.steps.journey import claim_step, perform, prepared_page, work_until_nothing_is_due
-from transcription.models import Collection, Export, Page, PageState, Queue, Step, Work, WorkState
+from transcription.htr.framing import Framing
+from transcription.models import Collection, Export, Page, PageState, Part, Queue, Step, Work, WorkState
 from transcription.steps.correct import save_line
 from transcription.steps.drain import drain
 from transcription.steps.export import export, request_export
@@ -46,6 +47,23 @@ def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> Non
     [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
     lines = etree.fromstring(xml.encode()).findall(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
     assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
+
+
+def test_the_pages_of_a_spread_have_names_of_their_own_and_say_what_of_the_scan_they_are(
+    page: Page, media_root: Path
+) -> None:
+    Page.objects.filter(pk=page.pk).update(
+        part=Part.LEFT, gutter=0.5, frame_turn=1, transform=Framing((900, 560), 1, (0, 280)).to_json()
+    )
+    right = create_page(document=page.document, original=page.original, part=Part.RIGHT, state=PageState.SCORED)
+    Page.objects.filter(pk=right.pk).update(position=page.position)  # as in the moment after a split
+    names = [Path(name).name for name in exported(page.collection, media_root)]
+    assert names == ["0001_p-left.txt", "0001_p-right.txt"]
+    xml, _ = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    tree = etree.fromstring(xml.encode())
+    assert tree.find("{*}Page").get("imageFilename") == "p-left.png"  # type: ignore[union-attr]
+    said = {item.get("name"): item.get("value") for item in tree.findall(".//{*}MetadataItem")}
+    assert (said["part"], said["turned"], said["columns"]) == ("left", "90° clockwise", "0-280")
 
 
 def test_a_language_stored_by_its_name_leaves_as_page_names_it(page: Page, media_root: Path) -> None:
