@@ -45,9 +45,8 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
             "threshold": forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["spreads"].required = False  # who does not say keeps what is chosen
+    # Not required: who does not say keeps what is chosen.
+    spreads = forms.ChoiceField(label=_("two-page spreads"), choices=Collection.Spreads.choices, required=False)
 
     languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 

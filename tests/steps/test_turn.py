@@ -14,7 +14,7 @@ from tests.steps.spread import places, shown
 from transcription.errors import LostLease
 from transcription.formats.pyramid import read_gray
 from transcription.models import Failure, Layout, Page, PageState, Source, Step, Turner, Work, WorkState
-from transcription.steps.control import rerun
+from transcription.steps.control import cancel, rerun, resume
 from transcription.steps.correct import save_line
 from transcription.steps.invariants import violations
 from transcription.steps.purge import purge_collection
@@ -174,6 +174,25 @@ def test_a_page_turned_while_its_image_is_made_gets_the_last_word(
     work_until_nothing_is_due()
     page.refresh_from_db()
     assert (page.turn, page.image, page.width, page.height) == (0, 2, 560, 900)
+    assert violations() == []
+
+
+def test_a_collection_that_is_resumed_makes_the_last_image_only(
+    tmp_path: Path, scribe: Install, surveyor: Install
+) -> None:
+    surveyor(lines=LINES)
+    receive_sideways(tmp_path)
+    work_until_nothing_is_due()
+    page = Page.objects.get()
+    turn_page(page=page, quarters=1, lane=0)
+    cancel(page.collection)
+    turn_page(page=page, quarters=1, lane=0)
+    assert violations() == []
+    resume(page.collection)
+    work_until_nothing_is_due()
+    page.refresh_from_db()
+    assert (page.turn, page.image, page.runs.count()) == (2, 2, 2)
+    assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}
     assert violations() == []
 
 

@@ -30,6 +30,9 @@ def prepare(work: Work, token: uuid.UUID) -> None:
     move its lines with it and read them again. Raises BadInput when the file is damaged or was altered."""
     page = work.page
     assert page is not None
+    if work.stage != page.image:  # of an image that the page was to have before it was turned or parted again
+        with finishing(work, token):
+            return
     original = page.original
     pyramid, thumbnail = pyramid_name(page, page.image), thumbnail_name(page, page.image)
     with (
@@ -45,10 +48,10 @@ def prepare(work: Work, token: uuid.UUID) -> None:
     renewed = page.image > 0 or page.part != Part.WHOLE
     with transaction.atomic():
         if renewed:  # the document before its pages: who unpacks locks them in this order
-            document = Document.objects.select_for_update().get(pk=page.document_id)
+            document = Document.objects.select_for_update(no_key=True).get(pk=page.document_id)
         with finishing(work, token) as locked:
             assert locked is not None
-            if locked.image != page.image:  # turned again meanwhile, which has its own work
+            if locked.image != work.stage:
                 return
             before = image_files(locked)
             locked.width, locked.height = extracted.width, extracted.height

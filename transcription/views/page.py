@@ -93,7 +93,8 @@ def page_thumbnail(request: SignedInRequest, pk: int) -> FileResponse:
     if not page.thumbnail or not default_storage.exists(page.thumbnail):
         raise Http404
     answer = FileResponse(default_storage.open(page.thumbnail, "rb"), content_type="image/jpeg")
-    answer["Cache-Control"] = CACHED
+    # Without the image's version in its URL it may have been turned or parted since.
+    answer["Cache-Control"] = CACHED if "v" in request.GET else "private, max-age=60"
     return answer
 
 
