@@ -74,7 +74,7 @@ def test_a_spread_is_split_joined_and_turned(
     work_until_nothing_is_due()
     tab.reload()
     expect(tab.locator("ol.transcript li")).to_have_count(6)
-    tab.get_by_text("Turn or split this page").click()
+    tab.get_by_text("Turn this page").click()
     assert violations(tab) == []
     tab.screenshot(path=tmp_path / "menu.png")
     tab.get_by_role("button", name="Turn upside down").click()

@@ -263,7 +263,22 @@ def test_what_a_person_joined_is_not_split_again_by_itself(tmp_path: Path, scrib
     assert violations() == []
 
 
-def test_an_approved_page_and_one_in_preparation_are_neither_split_nor_joined() -> None:
+def test_a_split_is_undone_at_once_without_waiting_for_the_images(spread: Page) -> None:
+    before = shown(spread)
+    right = split_spread(page=spread, lane=0)
+    slow, token = claim_step(Step.PREPARE)
+    join_spread(page=right, lane=0)
+    assert shown(spread) == before
+    assert violations() == []
+    with pytest.raises(LostLease):
+        perform(slow, token)
+    work_until_nothing_is_due()
+    spread.refresh_from_db()
+    assert (spread.width, shown(spread)) == (1200, before)
+    assert violations() == []
+
+
+def test_an_approved_page_is_neither_split_nor_joined_and_one_in_preparation_not_split() -> None:
     page = create_page(state=PageState.REVIEWED, approved_at=timezone.now())
     with pytest.raises(NoSpread, match="approved"):
         split_spread(page=page, lane=0)

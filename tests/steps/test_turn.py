@@ -65,8 +65,9 @@ def test_a_page_that_lies_on_its_side_is_turned_once_and_its_lines_found_upright
     assert violations() == []
 
 
+@pytest.mark.parametrize("before_there_were_turns", [False, True])
 def test_a_person_turns_a_page_and_every_line_keeps_its_text(
-    media_root: Path, scribe: Install, tmp_path: Path, surveyor: Install
+    scribe: Install, tmp_path: Path, surveyor: Install, before_there_were_turns: bool
 ) -> None:
     surveyor(lines=LINES)
     path = tmp_path / "p.png"
@@ -77,6 +78,9 @@ def test_a_person_turns_a_page_and_every_line_keeps_its_text(
     before, runs = places(page), page.runs.count()
     save_line(line=before[0].line, text="typed", base_revision=1, author=create_user())
     expected = shown(page)
+    if before_there_were_turns:
+        Layout.objects.update(framing={})
+        Page.objects.update(transform={"rotation": 0, "scale": 1.0})
     turn_page(page=page, quarters=1, lane=0)
     work_until_nothing_is_due()
     after = places(page)
@@ -194,6 +198,24 @@ def test_a_collection_that_is_resumed_makes_the_last_image_only(
     assert (page.turn, page.image, page.runs.count()) == (2, 2, 2)
     assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}
     assert violations() == []
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_lines_that_people_drew_are_kept_though_they_came_from_another_page(
+    tmp_path: Path, scribe: Install, surveyor: Install, drawn: bool
+) -> None:
+    surveyor(lines=LINES)
+    receive_sideways(tmp_path)
+    work_until_nothing_is_due()
+    page = Page.objects.get()
+    surveyor(lines=[(20, 20, 200, 60)])
+    parent = create_layout(page=page)
+    if drawn:
+        Layout.objects.filter(pk=parent.pk).update(author=create_user(), page=create_page())
+    Layout.objects.filter(pk=create_layout(page=page).pk).update(parent=parent, change="split", author=create_user())
+    turn_page(page=page, quarters=2, lane=0)
+    work_until_nothing_is_due()
+    assert len(places(page)) == (2 if drawn else 1)
 
 
 def test_what_failed_before_a_page_was_turned_is_moot(media_root: Path, scribe: Install) -> None:

@@ -19,7 +19,7 @@ from transcription.steps.files import delete_files
 from transcription.steps.framings import framing_of, framing_of_layout, image_files
 from transcription.steps.layouts import regions_of, save_layout
 from transcription.steps.renew_image import renew_image, stop_work
-from transcription.steps.split_spread import NoSpread, check_at_rest
+from transcription.steps.split_spread import NoSpread, check_not_approved
 from transcription.steps.turn import JOINED
 
 
@@ -51,8 +51,8 @@ def join_spread(*, page: Page, lane: int, by: User | None = None) -> Page:
     """
     with transaction.atomic():
         left, right = lock_spread(page)
-        check_at_rest(left)
-        check_at_rest(right)
+        check_not_approved(left)
+        check_not_approved(right)
         before = _before_it_was_split(left)
         joined = Framing(framing_of(left).size, turn=left.frame_turn)
         spread = _joined(left, right, joined, before)

@@ -38,20 +38,20 @@ def split_spread(*, page: Page, lane: int, by: User | None = None) -> Page:
         locked = Page.objects.select_for_update(of=("self",)).select_related("layout").get(pk=page.pk)
         if locked.part != Part.WHOLE:
             raise NoSpread(_("This page is one page of a spread already."))
-        check_at_rest(locked)
+        check_not_approved(locked)
+        if locked.state == PageState.RECEIVED:  # its lines may not be those of its image yet
+            raise NoSpread(
+                _("The image of “%(page)s” is just being prepared: try again in a moment.") % {"page": locked.label}
+            )
         return split_locked(locked, lane=lane, by=by)
 
 
-def check_at_rest(page: Page) -> None:
-    """Raise NoSpread for a page that was approved, or whose image is just being made."""
+def check_not_approved(page: Page) -> None:
+    """Raise NoSpread for a page that a person answers for as it is."""
     if page.approved_at is not None:
         raise NoSpread(
             _("“%(page)s” is approved: take it into review again before its spread is split or joined.")
             % {"page": page.label}
-        )
-    if page.state == PageState.RECEIVED:
-        raise NoSpread(
-            _("The image of “%(page)s” is just being prepared: try again in a moment.") % {"page": page.label}
         )
 
 

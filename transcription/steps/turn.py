@@ -9,6 +9,7 @@ from transcription.steps.renew_image import renew_image
 
 # What layouts that follow the image say of themselves; they are no correction of anybody's.
 TURNED, SPLIT, JOINED = "turned", "split", "joined"
+CARRIED = [TURNED, SPLIT, JOINED]
 
 
 def turn_page(*, page: Page, quarters: int, lane: int) -> Page:
@@ -38,5 +39,10 @@ def may_machine_turn(page: Page) -> bool:
 def is_worked_on(page: Page) -> bool:
     """Whether a line has a text that a person typed or brought, or people have drawn lines."""
     typed = page.lines.filter(current__isnull=False).exclude(current__source=Source.VOTE)
-    drawn = page.layouts.filter(author__isnull=False).exclude(change__in=[TURNED, SPLIT, JOINED])
-    return typed.exists() or drawn.exists()
+    drawn = page.layouts.filter(author__isnull=False).exclude(change__in=CARRIED)
+    if typed.exists() or drawn.exists():
+        return True
+    layout = page.layout
+    while layout is not None and layout.change in CARRIED:  # what was drawn may have come along from another page
+        layout = layout.parent
+    return layout is not None and layout.author_id is not None
