@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transcription.htr.frame_cut import columns_at, turned_size
 from transcription.htr.framing import (
     Framing,
-    columns_at,
     part_of,
     reframe,
     reframe_region,
@@ -17,7 +17,7 @@ from transcription.htr.framing import (
     whole_of,
     whole_region_of,
 )
-from transcription.htr.geometry import turn_points, turned_size
+from transcription.htr.geometry import turn_points
 from transcription.htr.records import LineGeometry, RegionGeometry
 
 sizes = st.tuples(st.integers(2, 4000), st.integers(2, 4000))

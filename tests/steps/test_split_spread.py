@@ -250,8 +250,11 @@ def test_a_collection_that_splits_spreads_does_so_by_itself_in_document_order(
     assert violations() == []
 
 
-def test_what_a_person_joined_is_not_split_again_by_itself(tmp_path: Path, scribe: Install, surveyor: Install) -> None:
-    surveyor(lines=LINES, gutter=GUTTER)
+@pytest.mark.parametrize("lines", [LINES, []])
+def test_what_a_person_joined_is_not_split_again_by_itself(
+    tmp_path: Path, scribe: Install, surveyor: Install, lines: list[tuple[int, int, int, int]]
+) -> None:
+    surveyor(lines=lines, gutter=GUTTER)
     collection = create_collection(spreads=Collection.Spreads.SPLIT)
     receive_spread(tmp_path, collection=collection)
     work_until_nothing_is_due()

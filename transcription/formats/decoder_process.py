@@ -128,8 +128,7 @@ def _extract(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         from transcription.formats import raster_decoder
 
         decoded = raster_decoder.load(path, kind, frame, limits)
-    framing = pyramid_writer.framing_of(decoded.image, **job["cut"])
-    image = pyramid_writer.framed(decoded.image, framing)
+    image, framing = pyramid_writer.framed(decoded.image, **job["cut"])
     try:
         pyramid_writer.write_pyramid(image, Path(job["pyramid"]))
         pyramid_writer.write_thumbnail(image, Path(job["thumbnail"]))
@@ -137,7 +136,7 @@ def _extract(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error
         return {"code": "not-written", "reason": str(error)[:500]}
-    return {"width": image.width, "height": image.height, "transform": decoded.transform | framing.to_json()}
+    return {"width": image.width, "height": image.height, "transform": decoded.transform | framing}
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pyvips
 
-from transcription.htr.framing import Framing, columns_at
-from transcription.htr.geometry import turned_size
+from transcription.htr.frame_cut import columns_at, turned_size
 
 TILE = 256
 THUMBNAIL_SIDE = 400
@@ -36,19 +35,24 @@ def write_thumbnail(image: pyvips.Image, path: Path) -> None:
     path.write_bytes(small.jpegsave_buffer(Q=80, optimize_coding=True, keep="none"))
 
 
-def framing_of(frame: pyvips.Image, *, frame_turn: int, side: str, gutter: float, turn: int) -> Framing:
-    """How the page is cut out of a decoded frame; the arguments are those of decode.Cut."""
-    size = (frame.width, frame.height)
-    width, _ = turned_size(size, frame_turn)
-    return Framing(size, frame_turn, columns_at(width, gutter, right=side == "right") if side else None, turn)
-
-
-def framed(frame: pyvips.Image, framing: Framing) -> pyvips.Image:
-    """The page's pixels: exactly those of the frame, in another order."""
-    image = _turned(frame, framing.frame_turn)
-    if framing.columns:
-        image = image.crop(framing.columns[0], 0, framing.columns[1] - framing.columns[0], image.height)
-    return _turned(image, framing.turn)
+def framed(
+    frame: pyvips.Image, *, frame_turn: int, side: str, gutter: float, turn: int
+) -> tuple[pyvips.Image, dict[str, object]]:
+    """The page's pixels, exactly those of the frame in another order, and how they were cut out of it, as
+    Framing.to_json says it. The arguments are those of decode.Cut."""
+    width, _ = turned_size((frame.width, frame.height), frame_turn)
+    columns = columns_at(width, gutter, right=side == "right") if side else None
+    image = _turned(frame, frame_turn)
+    if columns:
+        image = image.crop(columns[0], 0, columns[1] - columns[0], image.height)
+    framing = {
+        "frame_width": frame.width,
+        "frame_height": frame.height,
+        "frame_turn": frame_turn,
+        "columns": columns,
+        "turn": turn,
+    }
+    return _turned(image, turn), framing
 
 
 def _turned(image: pyvips.Image, turns: int) -> pyvips.Image:

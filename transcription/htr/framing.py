@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from transcription.htr.geometry import clip_to_page, cut_columns, turn_points, turned_size
+from transcription.htr.frame_cut import turned_size
+from transcription.htr.geometry import clip_to_page, cut_columns, turn_points
 from transcription.htr.records import LineGeometry, Point, RegionGeometry
 
 
@@ -66,12 +67,6 @@ class Framing:
             (columns[0], columns[1]) if columns else None,
             data["turn"],
         )
-
-
-def columns_at(width: int, gutter: float, *, right: bool) -> tuple[int, int]:
-    """The columns of one page of a spread that parts at ``gutter``, a share of its ``width``; neither page is empty."""
-    at = min(max(round(gutter * width), 1), width - 1)
-    return (at, width) if right else (0, at)
 
 
 def reframe(geometry: LineGeometry, before: Framing, after: Framing) -> LineGeometry:

@@ -123,11 +123,6 @@ def scale(geometry: LineGeometry, factor_x: float, factor_y: float) -> LineGeome
     )
 
 
-def turned_size(size: tuple[int, int], turns: int) -> tuple[int, int]:
-    """(width, height) of an image of ``size`` after ``turns`` quarter turns."""
-    return (size[1], size[0]) if turns % 2 else size
-
-
 def turn_points(points: Sequence[Point], size: tuple[int, int], turns: int) -> tuple[Point, ...]:
     """Where pixels of an image of ``size`` (width, height) are after ``turns`` quarter turns clockwise; exact, so that
     four quarter turns change nothing."""

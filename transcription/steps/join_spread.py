@@ -59,17 +59,18 @@ def join_spread(*, page: Page, lane: int, by: User | None = None) -> Page:
         stop_work(right)
         _take_over(left, right)
         left.part, left.turn, left.frame_turn = Part.WHOLE, left.frame_turn, 0
-        if spread is not None:
-            left.layout = save_layout(
-                page=left,
-                places=spread.places,
-                regions=spread.regions,
-                source=(left.layout or right.layout or before or Layout()).source,
-                parent=left.layout,
-                author=by,
-                change=JOINED,
-                framing=joined,
-            )
+        layout = save_layout(
+            page=left,
+            places=spread.places,
+            regions=spread.regions,
+            source=(left.layout or right.layout or before or Layout()).source,
+            parent=left.layout,
+            author=by,
+            change=JOINED,
+            framing=joined,
+        )
+        # Where neither page had lines they are looked for on the whole; that it was joined is on record all the same.
+        left.layout = layout if spread.places else None
         transaction.on_commit(partial(delete_files, image_files(right)))
         right.delete()
         renew_image(left, lane=lane)
@@ -84,10 +85,8 @@ def _before_it_was_split(left: Page) -> Layout | None:
     return None
 
 
-def _joined(left: Page, right: Page, joined: Framing, before: Layout | None) -> _Spread | None:
+def _joined(left: Page, right: Page, joined: Framing, before: Layout | None) -> _Spread:
     """The lines of both pages in one image, left before right, or in the order of before where they are the same."""
-    if left.layout is None and right.layout is None:
-        return None
     same_image = before is not None and framing_of_layout(before, left) == joined
     once = list(before.places.select_related("line__current").order_by("position")) if before and same_image else []
     stood = {place.line_id: place.geometry for place in once}

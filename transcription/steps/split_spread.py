@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from transcription.errors import Conflict
-from transcription.htr.framing import Framing, columns_at, part_of, region_part_of, stands_left
-from transcription.htr.geometry import turned_size
+from transcription.htr.frame_cut import columns_at, turned_size
+from transcription.htr.framing import Framing, part_of, region_part_of, stands_left
 from transcription.htr.records import LineGeometry, RegionGeometry
 from transcription.models import Layout, LayoutLine, Line, Page, PageState, Part, Step
 from transcription.steps.carry_texts import carry_texts
