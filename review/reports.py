@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncHour
 
 from transcription.htr.text import words
@@ -116,6 +116,9 @@ def _persons(collections: QuerySet[Collection], since: datetime | None) -> Query
     """What people typed; what only moved when lines were found anew, nobody typed a second time."""
     typed = TranscriptRevision.objects.filter(source=Source.PERSON, layout=None)
     revisions = typed.filter(line__page__collection__in=collections)
+    # What was carried to a line of another page, when a spread was split or joined, was written once.
+    carried = TranscriptRevision.objects.filter(line__derived_from=OuterRef("line"), created_at=OuterRef("created_at"))
+    revisions = revisions.exclude(Exists(carried))
     return revisions.filter(created_at__gte=since) if since else revisions
 
 
@@ -156,7 +159,10 @@ def _voted_words(collections: QuerySet[Collection], since: datetime | None) -> i
                 SELECT DISTINCT ON (revision.line_id) btrim(revision.text) AS text
                 FROM transcription_transcriptrevision revision
                 JOIN transcription_line line ON line.id = revision.line_id
-                WHERE revision.source = %s AND line.page_id IN ({sql})
+                WHERE revision.source = %s AND line.page_id IN ({sql}) AND NOT EXISTS (
+                    SELECT FROM transcription_line_derived_from derived
+                    JOIN transcription_transcriptrevision carried ON carried.line_id = derived.from_line_id
+                    WHERE derived.to_line_id = line.id AND carried.created_at = revision.created_at)
                 ORDER BY revision.line_id, revision.number DESC
             ) AS voted
             WHERE text <> ''

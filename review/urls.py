@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import layout_views, views
+from review import layout_views, page_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -25,6 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/layout/undo/", layout_views.undo, name="layout-undo"),
     path("review/pages/<int:pk>/layout/redo/", layout_views.redo, name="layout-redo"),
     path("review/pages/<int:pk>/layout/reread/", layout_views.read_again, name="layout-reread"),
+    path("review/pages/<int:pk>/turn/", page_views.turn, name="turn"),
+    path("review/pages/<int:pk>/split/", page_views.split, name="split"),
+    path("review/pages/<int:pk>/join/", page_views.join, name="join"),
+    path("review/collections/<int:pk>/split/", page_views.split_found, name="split-found"),
     path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
     path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
 ]

@@ -32,7 +32,7 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     class Meta:
         model = Collection
-        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold"]
+        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold", "spreads"]
         help_texts = {
             "language": _(
                 "a name or a code, such as English or en; English and French have language models of their own, "
@@ -44,6 +44,9 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
             "guidelines": forms.Textarea(attrs={"rows": 6}),
             "threshold": forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
         }
+
+    # Not required: who does not say keeps what is chosen.
+    spreads = forms.ChoiceField(label=_("two-page spreads"), choices=Collection.Spreads.choices, required=False)
 
     languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 

@@ -6,11 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from transcription.engines.segmenters.classical import ClassicalSegmenter
 from transcription.engines.starter import Starter
-from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
+from transcription.htr.records import Gray, Hints, ItemError, LayoutRecord, LineImage, ReadingRecord
 
 DEADLY_WIDTH = 320  # pixels: a line image narrower than this kills the process that reads it
 
@@ -31,3 +33,14 @@ class FragileStarter(Starter):
         for result in super().recognize(harmless, hints):
             time.sleep(self._pause)
             yield result
+
+
+class SpreadSegmenter(ClassicalSegmenter):
+    """The classical segmenter, which takes what is high for a spread on its side and what is wide for a spread."""
+
+    def segment(self, image: Gray) -> LayoutRecord:
+        height, width = image.shape
+        found = super().segment(image)
+        if height > 2 * width:
+            return replace(found, lines=(), turn=1)
+        return replace(found, gutter=width // 2 if width > 2 * height else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,13 +35,13 @@ class Installation:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, folder: Path) -> Installation:
+    def build(cls, folder: Path, settings: str = "tests.faults.settings") -> Installation:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LONGHAND_")}
         environment |= {
             "LONGHAND_DATA": str(folder),
             "LONGHAND_LEASE_SECONDS": str(LEASE_SECONDS),
             "LONGHAND_SWEEP_SECONDS": "0.5",
-            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "DJANGO_SETTINGS_MODULE": settings,
             "OMP_NUM_THREADS": "1",
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONPATH": str(ROOT),
@@ -124,6 +125,18 @@ class Installation:
         report = json.loads(self.manage("invariants", check=False).stdout)
         found: list[Any] = report["violations"]
         return found
+
+
+def draw_sideways_spreads(folder: Path, count: int) -> None:
+    """Two pages of two written lines beside each other, scanned on their side."""
+    draw_pages(folder / "halves", 2 * count)
+    halves = [Image.open(path).crop((0, 0, 900, 310)) for path in sorted((folder / "halves").iterdir())]
+    for number in range(count):
+        spread = Image.new("L", (1800, 310), 235)
+        spread.paste(halves[2 * number], (0, 0))
+        spread.paste(halves[2 * number + 1], (900, 0))
+        spread.rotate(90, expand=True).save(folder / f"spread-{number:03}.png")
+    shutil.rmtree(folder / "halves")
 
 
 def draw_pages(folder: Path, count: int, *, deadly: bool = False, transcripts: bool = False) -> None:

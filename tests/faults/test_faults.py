@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.installation import Installation, draw_pages
+from tests.faults.installation import Installation, draw_pages, draw_sideways_spreads
 from transcription.engines.registry import WEIGHTS
 
 pytestmark = [
@@ -25,6 +25,13 @@ OPEN_WORK = "SELECT count(*) FROM transcription_work WHERE state IN ('queued', '
 @pytest.fixture
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     made = Installation.build(tmp_path_factory.mktemp("faults"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def spread_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    made = Installation.build(tmp_path_factory.mktemp("faults"), "tests.faults.spread_settings")
     yield made
     made.stop()
 
@@ -89,3 +96,33 @@ def test_a_page_that_kills_its_worker_is_set_aside_and_its_batch_mates_finish(
     innocent = "SELECT max(interruptions) FROM transcription_work w JOIN transcription_page p ON p.id = w.page_id"
     assert installation.rows(f"{innocent} WHERE p.state <> 'segmented'") == [(0,)]
     assert installation.violations() == []
+
+
+def test_sideways_spreads_are_turned_and_split_once_though_workers_die_in_the_middle(
+    spread_installation: Installation, tmp_path: Path
+) -> None:
+    installation, spreads = spread_installation, 10
+    draw_sideways_spreads(tmp_path / "scans", spreads)
+    create = "from transcription.models import Collection; Collection.objects.create(title='Faults', spreads='split')"
+    installation.manage("shell", "-c", create)
+    for name in ("cpu", "engine", "sweep"):
+        installation.start(name)
+    installation.manage("import_folder", str(tmp_path / "scans"), "--collection", "Faults")
+    chance = random.Random(11)
+    for killed in range(8):
+        time.sleep(chance.uniform(0.5, 2.0))
+        name = ("cpu", "engine")[killed % 2]
+        installation.kill(name)
+        installation.start(name)
+    parts = "SELECT part, turn, frame_turn, count(*) FROM transcription_page GROUP BY 1, 2, 3 ORDER BY 1"
+    done = [(1, 0, 1, spreads), (2, 0, 1, spreads)]
+    quiet = lambda: [installation.rows(query)[0][0] for query in (UNFINISHED, OPEN_WORK)] == [0, 0]  # noqa: E731
+    assert installation.wait(lambda: installation.rows(parts) == done and quiet(), 180), installation.rows(
+        "SELECT step, state, count(*) FROM transcription_work GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    assert installation.violations() == []
+    assert installation.rows("SELECT message FROM transcription_failure") == []
+    order = "SELECT position FROM transcription_page ORDER BY document_id, position"
+    assert installation.rows(order) == [(position,) for position in range(1, 2 * spreads + 1)]
+    lines = "SELECT DISTINCT count(*) FROM transcription_layoutline l JOIN transcription_page p USING (layout_id)"
+    assert installation.rows(f"{lines} GROUP BY p.id") == [(2,)], "each page has the two lines that stand on it"

@@ -1,3 +1,4 @@
 from tests.steps.scribe import scribe
+from tests.steps.surveyor import surveyor
 
-__all__ = ["scribe"]
+__all__ = ["scribe", "surveyor"]

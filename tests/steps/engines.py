@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from transcription.errors import EngineFailure, ServiceUnavailable
-from transcription.htr.records import Gray, Hints, ItemError, LayoutRecord, LineImage, ReadingRecord
+from transcription.htr.records import Gray, Hints, ItemError, LayoutRecord, LineGeometry, LineImage, ReadingRecord
 
 ERRORS: dict[str, type[Exception]] = {
     "value": ValueError,
@@ -61,3 +61,33 @@ class Ruler:
         from tests.steps.journey import drawn_layout  # not above: it imports models, engines are built before Django
 
         return drawn_layout(self._lines)
+
+
+class Surveyor:
+    """Finds ``lines`` (left, top, right, bottom; those that lie on the image), and says ``turn``, ``gutter`` (x; where
+    the image is that wide) and ``note``."""
+
+    def __init__(
+        self,
+        *,
+        lines: Iterable[tuple[int, int, int, int]] = (),
+        turn: int = 0,
+        gutter: int | None = None,
+        note: str = "",
+    ) -> None:
+        self._lines, self._turn, self._gutter, self._note = tuple(lines), turn, gutter, note
+
+    def segment(self, image: Gray) -> LayoutRecord:
+        height, width = image.shape
+        return LayoutRecord(
+            lines=tuple(outline(*line) for line in self._lines if line[2] < width and line[3] < height),
+            size=(width, height),
+            note=self._note,
+            turn=self._turn,
+            gutter=self._gutter if self._gutter is not None and self._gutter < width else None,
+        )
+
+
+def outline(left: int, top: int, right: int, bottom: int) -> LineGeometry:
+    foot = bottom - (bottom - top) // 5
+    return LineGeometry(((left, foot), (right, foot)), ((left, top), (right, top), (right, bottom), (left, bottom)))

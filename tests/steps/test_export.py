@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from tests.factories import create_collection, create_user
+from tests.factories import create_collection, create_page, create_user
 from tests.steps.journey import claim_step, perform, prepared_page, work_until_nothing_is_due
 from transcription.formats import page_xml
-from transcription.models import Collection, Export, Page, PageState, Queue, Step, Work, WorkState
+from transcription.htr.framing import Framing
+from transcription.models import Collection, Export, Page, PageState, Part, Queue, Step, Work, WorkState
 from transcription.steps.correct import save_line
 from transcription.steps.drain import drain
 from transcription.steps.export import export, request_export
@@ -60,6 +61,23 @@ def test_regions_leave_with_their_outlines_and_lines_say_how_they_were_written(p
     assert read.regions == page.layout.region_geometries
     geometries = [line.geometry for line in read.lines]
     assert geometries == [place.geometry for place in page.layout.places.order_by("position")]
+
+
+def test_the_pages_of_a_spread_have_names_of_their_own_and_say_what_of_the_scan_they_are(
+    page: Page, media_root: Path
+) -> None:
+    Page.objects.filter(pk=page.pk).update(
+        part=Part.LEFT, gutter=0.5, frame_turn=1, transform=Framing((900, 560), 1, (0, 280)).to_json()
+    )
+    right = create_page(document=page.document, original=page.original, part=Part.RIGHT, state=PageState.SCORED)
+    Page.objects.filter(pk=right.pk).update(position=page.position)  # as in the moment after a split
+    names = [Path(name).name for name in exported(page.collection, media_root)]
+    assert names == ["0001_p-left.txt", "0001_p-right.txt"]
+    xml, _ = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    tree = etree.fromstring(xml.encode())
+    assert tree.find("{*}Page").get("imageFilename") == "p-left.png"  # type: ignore[union-attr]
+    said = {item.get("name"): item.get("value") for item in tree.findall(".//{*}MetadataItem")}
+    assert (said["part"], said["turned"], said["columns"]) == ("left", "90° clockwise", "0-280")
 
 
 def test_a_language_stored_by_its_name_leaves_as_page_names_it(page: Page, media_root: Path) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tests.factories import create_failure, create_page, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
-from transcription.models import Export, Line, Original, Page, PageState, Reading, Step, Vote, Work, WorkState
+from transcription.models import Export, Line, Original, Page, PageState, Part, Reading, Step, Vote, Work, WorkState
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
@@ -48,6 +48,10 @@ def tampered(sql: str, *parameters: int) -> None:
 
 def lose_a_page(page: Page) -> None:
     Original.objects.update(frames=2)
+
+
+def lose_the_other_half(page: Page) -> None:
+    Page.objects.filter(pk=page.pk).update(part=Part.LEFT)
 
 
 def forget_an_original(page: Page) -> None:
@@ -135,6 +139,7 @@ def lose_an_exports_file(page: Page) -> None:
 
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
+    (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
     (forget_an_original, "an original that is not opened has open work or an open failure"),
     (strand_a_page, "a page that is not finished has open work or an open failure"),
     (strand_a_page_with_cancelled_work, "a page that is not finished has open work or an open failure"),

@@ -45,6 +45,7 @@ from transcription.models import (
 )
 from transcription.steps import control
 from transcription.steps.export import request_export
+from transcription.steps.import_transcripts import import_transcripts
 from transcription.steps.invariants import violations
 from transcription.steps.recognize import recognize
 
@@ -137,6 +138,40 @@ def test_a_page_without_lines_goes_to_review_and_says_why(tmp_path: Path, scribe
     assert page.state == PageState.IN_REVIEW
     assert "no-lines" in current_run(page).route_decision.reasons
     assert violations() == []
+
+
+def test_a_page_that_is_surely_blank_is_finished_unseen_and_says_why(
+    tmp_path: Path, scribe: Callable[..., None], surveyor: Callable[..., None]
+) -> None:
+    surveyor(note="blank page")
+    path = tmp_path / "blank.png"
+    draw_page(()).save(path)
+    receive(path)
+    work_until_nothing_is_due()
+    page = Page.objects.get()
+    assert (page.state, page.confidence) == (PageState.ACCEPTED, None)
+    assert current_run(page).route_decision.reasons == ["blank-page"]
+    assert violations() == []
+    # Somebody has words of it: then it is not blank, or they are of another page.
+    import_transcripts(collection=page.collection, files=[("blank.txt", b"the old rector")], importer=None)
+    work_until_nothing_is_due()
+    page.refresh_from_db()
+    assert page.state == PageState.IN_REVIEW
+    assert current_run(page).route_decision.reasons == ["blank-page", "transcript-unplaced"]
+
+
+@pytest.mark.parametrize("note", ["", "Perhaps a blank page; the ink may be too faint."])
+def test_a_page_without_lines_that_may_not_be_blank_goes_to_review(
+    tmp_path: Path, scribe: Callable[..., None], surveyor: Callable[..., None], note: str
+) -> None:
+    surveyor(note=note)
+    path = tmp_path / "blank.png"
+    draw_page(()).save(path)
+    receive(path)
+    work_until_nothing_is_due()
+    page = Page.objects.get()
+    assert page.state == PageState.IN_REVIEW
+    assert current_run(page).route_decision.reasons == ["no-lines"]
 
 
 def test_a_page_below_its_collections_threshold_goes_to_review_and_one_above_does_not(

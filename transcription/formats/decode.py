@@ -25,8 +25,9 @@ from typing import Any
 from transcription.errors import BadInput, ServiceUnavailable
 from transcription.formats.kinds import ACCEPTED, ACCEPTED_LABEL, HEAD_BYTES, Kind, safe_name, sniff
 from transcription.formats.limits import Limits
+from transcription.htr.framing import Framing
 
-__all__ = ["Extracted", "FileInfo", "FrameInfo", "Limits", "accepted_kind", "extract", "probe", "probe_many"]
+__all__ = ["Cut", "Extracted", "FileInfo", "FrameInfo", "Limits", "accepted_kind", "extract", "probe", "probe_many"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +53,30 @@ class FileInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What of a frame, upright by its file's own word, is a page: the frame turned by ``frame_turn`` quarter turns
+    clockwise, of it the page left or right of ``gutter`` (a share of its width) or, where ``side`` is empty, all of it,
+    and that turned by ``turn``."""
+
+    frame_turn: int = 0
+    side: str = ""
+    gutter: float = 0.5
+    turn: int = 0
+
+
+_WHOLE = Cut()
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """What was stored of one frame. ``transform`` leads from the original to it: source_width and source_height
     (pixels, points for a PDF), mirrored (left and right, before turning), rotation (degrees clockwise, already part
-    of source_width and source_height for a PDF), scale."""
+    of source_width and source_height for a PDF), scale; then what Framing.to_json gives."""
 
     width: int
     height: int
-    transform: dict[str, int | float | bool]
+    transform: dict[str, Any]
+    framing: Framing
 
 
 def probe(path: Path, name: str, limits: Limits = _DEFAULT_LIMITS) -> FileInfo:
@@ -96,9 +113,15 @@ def probe_many(files: Sequence[tuple[Path, str]], limits: Limits = _DEFAULT_LIMI
 
 
 def extract(
-    path: Path, name: str, frame: int, pyramid: Path, thumbnail: Path, limits: Limits = _DEFAULT_LIMITS
+    path: Path,
+    name: str,
+    frame: int,
+    pyramid: Path,
+    thumbnail: Path,
+    limits: Limits = _DEFAULT_LIMITS,
+    cut: Cut = _WHOLE,
 ) -> Extracted:
-    """Decode every pixel of one frame and store it upright: a pyramid TIFF and a JPEG thumbnail.
+    """Decode every pixel of one frame and store it upright, or the ``cut`` of it: a pyramid TIFF and a JPEG thumbnail.
 
     Both appear under their names only when they are complete and on disk; what stood there is replaced.
     Raises BadInput, or ServiceUnavailable where the disk does not give the file or take the results.
@@ -112,6 +135,7 @@ def extract(
             "frame": frame,
             "pyramid": str(unfinished_pyramid.absolute()),
             "thumbnail": str(unfinished_thumbnail.absolute()),
+            "cut": asdict(cut),
         }
         (answer,) = _answers([job], limits)
         if answer.get("code") == "not-written":
@@ -120,7 +144,8 @@ def extract(
             raise _refusal(name, answer)
         _publish(unfinished_thumbnail, thumbnail)
         _publish(unfinished_pyramid, pyramid)
-    return Extracted(answer["width"], answer["height"], answer["transform"])
+    framing = Framing.from_json(answer["transform"], (answer["width"], answer["height"]))
+    return Extracted(answer["width"], answer["height"], answer["transform"], framing)
 
 
 def accepted_kind(path: Path, name: str) -> Kind:

@@ -128,14 +128,15 @@ def _extract(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         from transcription.formats import raster_decoder
 
         decoded = raster_decoder.load(path, kind, frame, limits)
+    image, framing = pyramid_writer.framed(decoded.image, **job["cut"])
     try:
-        pyramid_writer.write_pyramid(decoded.image, Path(job["pyramid"]))
-        pyramid_writer.write_thumbnail(decoded.image, Path(job["thumbnail"]))
+        pyramid_writer.write_pyramid(image, Path(job["pyramid"]))
+        pyramid_writer.write_thumbnail(image, Path(job["thumbnail"]))
     except pyramid_writer.WRITE_ERRORS as error:  # the pixels were all in memory: it is our disk, not the file
         if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error
         return {"code": "not-written", "reason": str(error)[:500]}
-    return {"width": decoded.image.width, "height": decoded.image.height, "transform": decoded.transform}
+    return {"width": image.width, "height": image.height, "transform": decoded.transform | framing}
 
 
 if __name__ == "__main__":

@@ -140,3 +140,46 @@ def scale_layout(record: LayoutRecord, size: tuple[int, int]) -> LayoutRecord:
         lines.append(replace(large, baseline=baseline, polygon=polygon))
     gutter = None if record.gutter is None else round(record.gutter * across)
     return replace(record, lines=tuple(lines), size=size, regions=regions, gutter=gutter)
+
+
+def turn_points(points: Sequence[Point], size: tuple[int, int], turns: int) -> tuple[Point, ...]:
+    """Where pixels of an image of ``size`` (width, height) are after ``turns`` quarter turns clockwise; exact, so that
+    four quarter turns change nothing."""
+    width, height = size
+    match turns % 4:
+        case 1:
+            return tuple((height - 1 - y, x) for x, y in points)
+        case 2:
+            return tuple((width - 1 - x, height - 1 - y) for x, y in points)
+        case 3:
+            return tuple((y, width - 1 - x) for x, y in points)
+    return tuple(points)
+
+
+def cut_columns(points: Sequence[Point], columns: tuple[int, int], *, closed: bool) -> tuple[Point, ...]:
+    """What of a chain stands in the columns from the first to before the last, cut where it crosses their edge.
+
+    A chain that lies outside is moved to the nearest column, so that nothing vanishes.
+    """
+    low, high = columns[0], columns[1] - 1
+    kept = _beyond(_beyond(list(points), low, 1, closed=closed), high, -1, closed=closed)
+    if len(kept) < min(len(points), 3 if closed else 2):
+        kept = [(min(max(x, low), high), y) for x, y in points]
+    return tuple(kept)
+
+
+def _beyond(points: list[Point], edge: int, sign: int, *, closed: bool) -> list[Point]:
+    """The chain on one side of a column (Sutherland and Hodgman, 1974): right of it for sign 1, left of it for -1."""
+    if all((x - edge) * sign >= 0 for x, _ in points):
+        return points
+    kept: list[Point] = []
+    for index, (x, y) in enumerate(points):
+        before = points[index - 1] if index or closed else None
+        inside = (x - edge) * sign >= 0
+        if before is not None and inside != ((before[0] - edge) * sign >= 0):
+            crossing = (edge, round(before[1] + (y - before[1]) * (edge - before[0]) / (x - before[0])))
+            if not kept or kept[-1] != crossing:
+                kept.append(crossing)
+        if inside and (not kept or kept[-1] != (x, y)):
+            kept.append((x, y))
+    return kept

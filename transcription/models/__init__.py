@@ -8,7 +8,7 @@ from transcription.models.failure import Failure
 from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
-from transcription.models.page import Page, PageState, Part
+from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
@@ -51,6 +51,7 @@ __all__ = [
     "Term",
     "TermKind",
     "TranscriptRevision",
+    "Turner",
     "Upload",
     "Vocabulary",
     "Vote",

@@ -6,7 +6,12 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from transcription.htr.blank import is_blank
 from transcription.htr.records import LineGeometry, RegionGeometry
+
+# What ``Layout.change`` says of a layout that came along with its page: codes, where a person's change is a sentence.
+TURNED, SPLIT, JOINED = "turned", "split", "joined"
+CARRIED = [TURNED, SPLIT, JOINED]
 
 
 class Production(models.TextChoices):
@@ -43,6 +48,7 @@ class Layout(models.Model):
     source = models.CharField(max_length=80, help_text="segmenter and its version, or the person")
     note = models.CharField(max_length=200, blank=True, help_text="why there are no lines")
     regions = models.JSONField(default=list)
+    framing = models.JSONField(default=dict, help_text="the image of which geometries are pixels; htr.framing.Framing")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     change = models.CharField(max_length=200, blank=True, help_text="what a person did to the parent")
@@ -60,6 +66,11 @@ class Layout(models.Model):
             RegionGeometry(str(each["id"]), str(each["kind"]), tuple((int(x), int(y)) for x, y in each["polygon"]))
             for each in self.regions
         )
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether what made it was sure that the page is blank."""
+        return is_blank(self.note)
 
 
 class LayoutLine(models.Model):

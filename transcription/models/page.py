@@ -28,6 +28,14 @@ class PageState(models.TextChoices):
     REVIEWED = "reviewed", _("reviewed")
 
 
+class Turner(models.TextChoices):
+    """Who said which way up a page is. A machine says it once, and never against a person."""
+
+    NOBODY = "", _("nobody")
+    MACHINE = "machine", _("machine")
+    PERSON = "person", _("person")
+
+
 class Part(models.IntegerChoices):
     """Which part of its original's frame a page shows: a two-page spread may be two pages, and be joined again."""
 
@@ -47,8 +55,19 @@ class PageQuerySet(models.QuerySet["Page"]):
         return self.filter(state=PageState.IN_REVIEW)
 
     def with_drawn_lines(self) -> Self:
-        """Pages whose present layout a person made; who it was may be forgotten."""
-        return self.filter(~models.Q(layout__author=None) | models.Q(layout__change__gt=""))
+        """Pages whose present layout a person made; who it was may be forgotten. One that came along when the page was
+        turned, split or joined counts where a person had made one before."""
+        from transcription.models.layout import CARRIED, Layout  # not above: Layout points at Page
+
+        came_along = models.Q(layout__change__in=CARRIED)
+        drawn_before = Exists(Layout.objects.filter(page=OuterRef("pk"), author__isnull=False))
+        made = ~models.Q(layout__author=None) | (models.Q(layout__change__gt="") & ~came_along)
+        return self.filter(made | (came_along & drawn_before))
+
+    def unsplit_spreads(self) -> Self:
+        """Two-page spreads that are one page and may be split: not approved, their image not just being made."""
+        whole = self.filter(part=Part.WHOLE, gutter__isnull=False, approved_at=None)
+        return whole.exclude(state=PageState.RECEIVED)
 
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
@@ -67,6 +86,9 @@ class Page(models.Model):
     part = models.PositiveSmallIntegerField(choices=Part, default=Part.WHOLE)
     # Beyond what the file itself says (EXIF): what the segmenter or a person found.
     turn = models.PositiveSmallIntegerField(default=0, help_text="quarter turns clockwise, 0 to 3")
+    turned_by = models.CharField(max_length=8, choices=Turner, blank=True, default=Turner.NOBODY)
+    # A part was cut from the frame after this turn; its own ``turn`` comes after the cut.
+    frame_turn = models.PositiveSmallIntegerField(default=0, help_text="quarter turns of the frame of a part")
     # Where the frame parts in two pages, as a share of its width; null: it is a single page, or nobody looked yet.
     gutter = models.FloatField(null=True)
     position = models.PositiveIntegerField(help_text="order in the document, 1-based")
@@ -74,6 +96,8 @@ class Page(models.Model):
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     transform = models.JSONField(default=dict, help_text="how the upright image comes from the original")
+    # Counted up whenever the image is made anew, turned or parted another way; files and work carry it.
+    image = models.PositiveSmallIntegerField(default=0, help_text="version of the image")
     pyramid = models.CharField(max_length=200, blank=True, help_text="tiled TIFF, name in the default storage")
     thumbnail = models.CharField(max_length=200, blank=True)
     run = models.ForeignKey("transcription.Run", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -106,9 +130,18 @@ class Page(models.Model):
         return f"{self.document} p. {self.position}"
 
     @property
+    def degrees(self) -> int:
+        """How far the image was turned clockwise, beyond what its file says: 0, 90, 180 or 270."""
+        return (self.frame_turn + self.turn) % 4 * 90
+
+    @property
     def label(self) -> str:
-        """What people know the page by: its file's name, with the page in it where the file holds several."""
+        """What people know the page by: its file's name, with the page in it where the file holds several, and which
+        page of a spread it is."""
         name = self.original.name
+        label = PurePath(name).stem or name
         if self.frame or (self.original.frames or 1) > 1:
-            return gettext("%(file)s p. %(number)d") % {"file": name, "number": self.frame + 1}
-        return PurePath(name).stem or name
+            label = gettext("%(file)s p. %(number)d") % {"file": name, "number": self.frame + 1}
+        if self.part == Part.WHOLE:
+            return label
+        return gettext("%(page)s (%(part)s)") % {"page": label, "part": Part(self.part).label}

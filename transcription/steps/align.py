@@ -13,9 +13,10 @@ from transcription.htr.crop import cut_line
 from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.enhance import enhance
 from transcription.htr.records import LineImage
-from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, align_transcript, words_of
+from transcription.htr.transcript_alignment import SURE, FoundLine, Placed, Word, align_transcript, words_of
 from transcription.models import (
     Alignment,
+    ImportedTranscript,
     LayoutLine,
     Line,
     Page,
@@ -29,11 +30,14 @@ from transcription.models import (
 from transcription.models.page import FINISHED_STATES
 from transcription.steps import flow
 from transcription.steps.files import local_path
+from transcription.steps.import_transcripts import place_if_read
 from transcription.steps.placement import (
     Entry,
     in_use,
     kept_entries,
     lines_of,
+    other_half,
+    placed_elsewhere,
     settle_typed,
     transcribe,
     transcript_lines,
@@ -65,11 +69,13 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     texts = transcript_lines(transcript.name, bytes(transcript.data))
     words = words_of(texts)
     places = lines_of(run)
-    kept = kept_entries(transcript, places, words)
+    elsewhere = placed_elsewhere(page, transcript)
+    kept = kept_entries(transcript, places, words, elsewhere)
     alphabet, found = _found(page, run, places, work.pass_version, progress)
-    aligned = align_transcript(
-        found, texts, alphabet, kept={i: range(entry["first"], entry["end"]) for i, entry in kept.items()}
-    )
+    known = {i: range(entry["first"], entry["end"]) for i, entry in kept.items()}
+    # Lines of the other page of a spread, as if they stood behind those of this one: their words are taken.
+    known |= {i: range(entry["first"], entry["end"]) for i, entry in enumerate(elsewhere, start=len(found))}
+    aligned = align_transcript([*found, *(FoundLine("") for _ in elsewhere)], texts, alphabet, kept=known)
     entries = [*kept.values(), *(_entry(placed, places[placed.line].line_id) for placed in aligned.placed)]
     with finishing(work, token) as locked:
         assert locked is not None
@@ -79,12 +85,25 @@ def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
         Alignment.objects.update_or_create(
             transcript=transcript,
             run=run,
-            defaults={"placed": entries, "unplaced": unplaced(words, entries)},
+            defaults={"placed": entries, "unplaced": unplaced(words, [*entries, *elsewhere])},
         )
         if locked.approved_at is None:
             transcribe(entries, transcript)
         settle_typed(locked)  # a person may have typed while the words were placed
         _go_on(locked, run, entries, work)
+        _tell_other_half(locked, transcript, words, entries)
+
+
+def _tell_other_half(
+    page: Page, transcript: ImportedTranscript, words: Sequence[Word], entries: Sequence[Entry]
+) -> None:
+    """Words that stand here are not missing on the other page of the spread: it is settled again where it says so."""
+    other = other_half(page)
+    if other is None or other.run_id is None:
+        return
+    alignment = transcript.alignments.filter(run=other.run_id).first()
+    if alignment is not None and unplaced(words, [*alignment.placed, *entries]) != alignment.unplaced:
+        place_if_read(transcript, other)
 
 
 def _found(

@@ -18,7 +18,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def arrange_pages(document: Document) -> int:
-    """Number the document's pages 1, 2, 3 … by file name and frame, once all of its files are open.
+    """Number the document's pages 1, 2, 3 … by file name, frame and part, once all of its files are open.
 
     The caller holds the document's lock. Returns how many pages moved.
     Files that are sent side by side are opened in any order; while some are still to be opened nothing is moved.
@@ -27,7 +27,7 @@ def arrange_pages(document: Document) -> int:
     if Work.objects.filter(original__document=document, step=Step.UNPACK, state__in=waiting).exists():
         return 0
     pages = list(document.pages.select_related("original").order_by("position", "pk"))
-    pages.sort(key=lambda page: (natural_key(page.original.name), page.original.received_at, page.frame))
+    pages.sort(key=lambda page: (natural_key(page.original.name), page.original.received_at, page.frame, page.part))
     moved = []
     for position, page in enumerate(pages, start=1):
         if page.position != position:

@@ -77,14 +77,5 @@ def places_of(layout: Layout | None) -> list[tuple[LineGeometry, Line]]:
 
 
 def regions_of(layout: Layout | None) -> list[RegionGeometry]:
-    """The layout's regions, as records."""
-    if layout is None:
-        return []
-    return [
-        RegionGeometry(
-            id=str(region["id"]),
-            kind=str(region["kind"]),
-            polygon=tuple((int(x), int(y)) for x, y in region["polygon"]),
-        )
-        for region in layout.regions
-    ]
+    """The layout's regions, none where there is no layout."""
+    return list(layout.region_geometries) if layout is not None else []

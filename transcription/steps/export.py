@@ -16,11 +16,13 @@ from django.utils import timezone
 from transcription.formats import page_xml, plain_text
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
 from transcription.htr.languages import language_tag
-from transcription.models import Collection, Export, Lane, LayoutLine, Page, PageState, Source, Step, Vote, Work
+from transcription.models import Collection, Export, Lane, LayoutLine, Page, PageState, Part, Source, Step, Vote, Work
 from transcription.steps.files import put, scratch_folder
+from transcription.steps.framings import framing_of
 from transcription.steps.queue import enqueue, finishing
 
 REPORT_EVERY = 50  # pages
+PART_SUFFIXES = {Part.WHOLE: "", Part.LEFT: "-left", Part.RIGHT: "-right"}
 STATES_OF_SCOPE = {
     Export.Scope.REVIEWED: [PageState.REVIEWED],
     Export.Scope.ACCEPTED: [PageState.REVIEWED, PageState.ACCEPTED],
@@ -67,7 +69,8 @@ def _entries(job: Export, pages: Iterator[Page]) -> Iterator[tuple[str, bytes]]:
     suffix = "xml" if job.format == Export.Format.PAGE_XML else "txt"
     taken: set[str] = set()
     for page in pages:
-        stem = f"{_slug(page.document.title)}/{page.position:04d}_{_slug(Path(page.original.name).stem)}"
+        name = f"{_slug(Path(page.original.name).stem)}{PART_SUFFIXES[Part(page.part)]}"
+        stem = f"{_slug(page.document.title)}/{page.position:04d}_{name}"
         # Titles that differ in signs only make one folder; on some systems letters' case does not tell names apart.
         if stem.casefold() in taken:
             stem = f"{stem}_{page.pk}"
@@ -92,19 +95,29 @@ def transcribed_page(page: Page) -> TranscribedPage:
         "original-sha256": page.original.sha256,
         "collection": page.collection.identifier or page.collection.title,
         "rights": page.collection.rights,
+        # Coordinates are of the page's own image: how that is cut out of the original, where it is not all of it.
+        "part": Part(page.part).name.lower() if page.part else "",
+        "turned": f"{page.degrees}° clockwise" if page.degrees else "",
+        "columns": "-".join(map(str, framing_of(page).columns or ())),
         "state": page.state,
         "profile": str(run.profile_version) if run else "",
         "confidence": f"{page.confidence:.4f}" if page.confidence is not None else "",
     }
     return TranscribedPage(
         name=f"{page.document.title} p. {page.position}",
-        image_name=page.original.name,
+        image_name=_image_name(page),
         size=(page.width or 1, page.height or 1),
         lines=lines,
         metadata={key: value for key, value in metadata.items() if value},
         language=language_tag(page.collection.language),
         regions=page.layout.region_geometries if page.layout is not None else (),
     )
+
+
+def _image_name(page: Page) -> str:
+    """The file the coordinates are of: a page of a spread has an image of its own."""
+    path = Path(page.original.name)
+    return f"{path.stem}{PART_SUFFIXES[Part(page.part)]}{path.suffix}"
 
 
 def _places(page: Page) -> list[LayoutLine]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,12 @@ def put(path: Path, name: str) -> None:
     _make_folder(target.parent)
     path.replace(target)
     _sync_folder(target.parent)
+
+
+def delete_files(names: Iterable[str]) -> None:
+    """Delete stored files; one that is not there is none."""
+    for name in names:
+        default_storage.delete(name)
 
 
 def _make_folder(folder: Path) -> None:

@@ -154,7 +154,7 @@ def after_failure(work: Work, page: Page | None) -> None:
     if work.export_id is not None:
         Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
     if work.step == Step.UNPACK and work.original is not None:
-        arrange_pages(Document.objects.select_for_update().get(pk=work.original.document_id))
+        arrange_pages(Document.objects.select_for_update(no_key=True).get(pk=work.original.document_id))
     if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:
         after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
     if work.step == Step.ALIGN and page is not None and work.run is not None and page.run_id == work.run_id:

@@ -246,7 +246,7 @@ def import_transcript(
     """
     digest = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        page = lock_page_of(original.pk, frame)
+        pages = lock_pages_of(original.pk, frame)
         earlier = ImportedTranscript.objects.of_page(original.pk, frame).defer("data")
         last, in_use = earlier.first(), earlier.standing().first()
         if in_use is not None and in_use.sha256 == digest:
@@ -261,18 +261,19 @@ def import_transcript(
             lines=lines,
             importer=importer,
         )
-        if page is not None:
+        for page in pages:
             place_if_read(transcript, page)
-    approved = page if page is not None and page.approved_at is not None else None
+    approved = next((page for page in pages if page.approved_at is not None), None)
     return Imported(transcript, new=True, replaces=in_use, approved=approved)
 
 
-def lock_page_of(original_id: uuid.UUID, frame: int) -> Page | None:
-    """The page of a frame under its lock; a lock of the same kind, and None, where its file was not opened yet."""
+def lock_pages_of(original_id: uuid.UUID, frame: int) -> list[Page]:
+    """The page of a frame, or both of a spread that was split, under their locks; a lock of the same kind, and none,
+    where its file was not opened yet."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"transcript:{original_id}:{frame}"])
     pages = Page.objects.select_for_update(of=("self",)).select_related("collection", "document", "run")
-    return pages.filter(original=original_id, frame=frame).first()
+    return list(pages.filter(original=original_id, frame=frame).order_by("part"))
 
 
 def place_if_read(transcript: ImportedTranscript, page: Page) -> None:

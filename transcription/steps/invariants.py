@@ -19,9 +19,12 @@ class Violation:
 
 INVARIANTS: dict[str, str] = {
     "an opened original has all of its pages": """
-        SELECT o.id, o.name, o.frames, count(p.id) AS pages FROM transcription_original o
+        SELECT o.id, o.name, o.frames, count(DISTINCT p.frame) AS pages FROM transcription_original o
         LEFT JOIN transcription_page p ON p.original_id = o.id
-        WHERE o.frames IS NOT NULL GROUP BY o.id HAVING count(p.id) <> o.frames""",
+        WHERE o.frames IS NOT NULL GROUP BY o.id HAVING count(DISTINCT p.frame) <> o.frames""",
+    "a frame is one whole page, or a left and a right one": """
+        SELECT original_id, frame, array_agg(part ORDER BY part) AS parts FROM transcription_page
+        GROUP BY original_id, frame HAVING array_agg(part ORDER BY part) NOT IN ('{0}', '{1,2}')""",
     "an original that is not opened has open work or an open failure": """
         SELECT o.id, o.name FROM transcription_original o WHERE o.frames IS NULL
         AND NOT EXISTS (SELECT FROM transcription_work w JOIN transcription_collection c ON c.id = w.collection_id

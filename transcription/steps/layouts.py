@@ -8,9 +8,11 @@ from dataclasses import replace
 from django.contrib.auth.models import User
 from django.db.models import Max
 
+from transcription.htr.framing import Framing
 from transcription.htr.records import LayoutRecord, LineGeometry, RegionGeometry
 from transcription.htr.resegmentation import plan_layout
 from transcription.models import Layout, LayoutLine, Line, Page
+from transcription.steps.framings import framing_of
 from transcription.steps.moved_texts import keep_displaced, move_pieces, old_line
 
 
@@ -62,9 +64,11 @@ def save_layout(
     parent: Layout | None = None,
     author: User | None = None,
     change: str = "",
+    framing: Framing | None = None,
 ) -> Layout:
     """The next layout version of ``page`` with these lines in reading order. The caller holds the page lock, and makes
-    it the page's layout itself."""
+    it the page's layout itself. ``framing`` is the image whose pixels the geometries are, None: the page's present one.
+    """
     version = (page.layouts.aggregate(last=Max("version"))["last"] or 0) + 1
     layout = Layout.objects.create(
         page=page,
@@ -72,6 +76,7 @@ def save_layout(
         source=source,
         note=note[:200],
         regions=[{"id": each.id, "kind": each.kind, "polygon": each.polygon} for each in regions],
+        framing=(framing or framing_of(page)).to_json(),
         parent=parent,
         author=author,
         change=change[:200],

@@ -11,7 +11,17 @@ from transcription.formats.ground_truth import parse_ground_truth
 from transcription.htr.text import clean
 from transcription.htr.transcript_alignment import Word, words_of
 from transcription.htr.typed_text import find_typed
-from transcription.models import Alignment, ImportedTranscript, LayoutLine, Line, Page, Run, Source, TranscriptRevision
+from transcription.models import (
+    Alignment,
+    ImportedTranscript,
+    LayoutLine,
+    Line,
+    Page,
+    Part,
+    Run,
+    Source,
+    TranscriptRevision,
+)
 from transcription.steps.revise import outranked_by, revise
 
 Entry = dict[str, Any]
@@ -34,13 +44,12 @@ def lines_of(run: Run) -> list[LayoutLine]:
 
 
 def kept_entries(
-    transcript: ImportedTranscript, places: Sequence[LayoutLine], words: Sequence[Word]
+    transcript: ImportedTranscript, places: Sequence[LayoutLine], words: Sequence[Word], elsewhere: Sequence[Entry] = ()
 ) -> dict[int, Entry]:
     """What is not to be moved, by the index of its line: brought text that stands, and what a person typed, which says
     more of a line than any reading; where that is other text, what was placed there before, which they have seen.
     Brought text that moved to other lines when the page's were found anew counts as typed there."""
-    last = transcript.alignments.order_by("-changed_at", "-pk").first()
-    accepted = {entry["line"]: entry for entry in (last.placed if last is not None else []) if entry["accepted"]}
+    accepted = accepted_before(transcript, places)
     kept: dict[int, Entry] = {}
     typed: dict[int, str] = {}
     for index, place in enumerate(places):
@@ -49,7 +58,7 @@ def kept_entries(
             typed[index] = current.text
         elif current is not None and entry and current.source == Source.IMPORT and current.text == entry["text"]:
             kept[index] = entry
-    barred = _words_in(kept.values())
+    barred = words_in([*kept.values(), *elsewhere])
     for index, text in typed.items():
         entry = accepted.get(places[index].line_id, {})
         known = range(entry["first"], entry["end"]) if entry.get("typed") and entry["text"] == text else None
@@ -59,9 +68,9 @@ def kept_entries(
             barred |= set(stretch)
     for index in typed:
         entry = accepted.get(places[index].line_id, {})
-        if index not in kept and entry and not entry.get("typed") and barred.isdisjoint(_words_in([entry])):
+        if index not in kept and entry and not entry.get("typed") and barred.isdisjoint(words_in([entry])):
             kept[index] = entry
-            barred |= _words_in([entry])
+            barred |= words_in([entry])
     return kept
 
 
@@ -69,20 +78,59 @@ def _moved(current: TranscriptRevision, transcript: ImportedTranscript) -> bool:
     return current.source == Source.IMPORT and current.layout_id is not None and current.transcript_id == transcript.pk
 
 
+def accepted_before(transcript: ImportedTranscript, places: Sequence[LayoutLine]) -> dict[int, Entry]:
+    """What an earlier alignment accepted, by line. Of a line that was another one before a spread was split or joined,
+    what was accepted there, where it still says so."""
+    texts = {place.line_id: place.line.current.text if place.line.current else "" for place in places}
+    relations = Line.derived_from.through.objects
+    former = dict(relations.filter(to_line__in=texts).order_by("from_line").values_list("to_line", "from_line"))
+    former |= dict(relations.filter(from_line__in=texts).order_by("to_line").values_list("from_line", "to_line"))
+    alignments = list(transcript.alignments.order_by("-changed_at", "-pk"))
+    accepted = _last_accepted(alignments, {line: line for line in texts})
+    taken = words_in(accepted.values())
+    for line, entry in _last_accepted(alignments, {then: line for line, then in former.items()}).items():
+        if line not in accepted and entry["text"] == texts[line] and taken.isdisjoint(words_in([entry])):
+            accepted[line] = entry
+            taken |= words_in([entry])
+    return accepted
+
+
+def _last_accepted(alignments: Sequence[Alignment], lines: Mapping[int, int]) -> dict[int, Entry]:
+    """The accepted entries of the last alignment that has any on ``lines`` (as they were → as they are)."""
+    for alignment in alignments:
+        found = [entry for entry in alignment.placed if entry["accepted"] and entry["line"] in lines]
+        if found:
+            return {lines[entry["line"]]: entry | {"line": lines[entry["line"]]} for entry in found}
+    return {}
+
+
+def placed_elsewhere(page: Page, transcript: ImportedTranscript) -> list[Entry]:
+    """What stands on the other page of a spread that was split: a transcript belongs to the frame, so to both."""
+    other = other_half(page)
+    alignment = transcript.alignments.filter(run=other.run_id).first() if other and other.run_id else None
+    return [entry for entry in alignment.placed if entry["accepted"]] if alignment is not None else []
+
+
+def other_half(page: Page) -> Page | None:
+    if page.part == Part.WHOLE:
+        return None
+    return Page.objects.filter(original=page.original_id, frame=page.frame).exclude(pk=page.pk).first()
+
+
 def _typed_entry(line: int, stretch: range, text: str) -> Entry:
     place: Entry = {"line": line, "first": stretch.start, "end": stretch.stop, "text": text}
     return place | {"confidence": 1.0, "accepted": True, "typed": True}
 
 
-def _words_in(entries: Iterable[Entry]) -> set[int]:
+def words_in(entries: Iterable[Entry]) -> set[int]:
     return {k for entry in entries for k in range(entry["first"], entry["end"])}
 
 
 def unplaced(words: Sequence[Word], entries: Sequence[Entry]) -> list[Entry]:
     """What no line was accepted for, in the transcript's order, each piece within one line of it (``row``, 0-based):
     ``text``, and the ``line`` it may belong to or None."""
-    taken = _words_in(entry for entry in entries if entry["accepted"])
-    guesses = {k: entry["line"] for entry in entries if not entry["accepted"] for k in _words_in([entry])}
+    taken = words_in(entry for entry in entries if entry["accepted"])
+    guesses = {k: entry["line"] for entry in entries if not entry["accepted"] for k in words_in([entry])}
     pieces: list[Entry] = []
     for (row, free), group in itertools.groupby(range(len(words)), key=lambda k: (words[k].line, k not in taken)):
         if not free:
@@ -101,15 +149,16 @@ def settle_typed(page: Page) -> None:
         return
     transcript = alignment.transcript
     words = words_of(transcript_lines(transcript.name, bytes(transcript.data)))
-    kept = list(kept_entries(transcript, lines_of(alignment.run), words).values())
-    lines, barred = {entry["line"] for entry in kept}, _words_in(kept)
+    elsewhere = placed_elsewhere(page, transcript)
+    kept = list(kept_entries(transcript, lines_of(alignment.run), words, elsewhere).values())
+    lines, barred = {entry["line"] for entry in kept}, words_in(kept)
     others = [
         entry
         for entry in alignment.placed
-        if not entry.get("typed") and entry["line"] not in lines and barred.isdisjoint(_words_in([entry]))
+        if not entry.get("typed") and entry["line"] not in lines and barred.isdisjoint(words_in([entry]))
     ]
     alignment.placed = kept + others
-    alignment.unplaced = unplaced(words, alignment.placed)
+    alignment.unplaced = unplaced(words, [*alignment.placed, *elsewhere])
     alignment.save(update_fields=["placed", "unplaced", "changed_at"])
 
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from transcription.models import Collection, Export, Original, Page, Profile, ProfileVersion, Run
 from transcription.steps.choose_passes import own_profile
 from transcription.steps.control import cancel
+from transcription.steps.framings import image_files
 
 
 def purge_collection(collection: Collection) -> int:
@@ -18,7 +19,7 @@ def purge_collection(collection: Collection) -> int:
     cancel(collection)  # from here on nothing more of it is claimed, and no result is written
     pages = Page.objects.filter(collection=collection)
     count = pages.count()
-    files = [name for pair in pages.values_list("pyramid", "thumbnail") for name in pair if name]
+    files = [name for page in pages.only("pk", "image", "pyramid", "thumbnail") for name in image_files(page)]
     files += Original.objects.filter(collection=collection).values_list("file", flat=True)
     files += [name for name in Export.objects.filter(collection=collection).values_list("file", flat=True) if name]
     with transaction.atomic():

@@ -24,6 +24,7 @@ from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
 NO_LINES = "no-lines"
+BLANK_PAGE = "blank-page"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
@@ -48,6 +49,8 @@ def decide(*, page: Page, run: Run, checks: list[str]) -> None:
     doubtful = page.confidence is not None and confidence < threshold
     reasons = ([LOW_CONFIDENCE] if doubtful else []) + checks
     outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
+    if is_blank_page(run):
+        reasons = [BLANK_PAGE, *reasons]  # why nothing was read; by itself no reason to look
     decision = {"outcome": outcome, "confidence": confidence, "threshold": threshold, "reasons": reasons}
     RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
     _settle(page, outcome)
@@ -73,6 +76,8 @@ def _settle(page: Page, outcome: str) -> None:
 
 def failed_checks(run: Run) -> list[str]:
     """Codes of what speaks against accepting the page unseen, its confidence apart."""
+    if is_blank_page(run):
+        return []
     if run.layout is None or not run.layout.places.exists():
         return [NO_LINES]
     reasons: list[str] = []
@@ -88,6 +93,12 @@ def failed_checks(run: Run) -> list[str]:
     if DisplacedText.objects.unsettled().filter(page=run.page_id).exists():
         reasons.append(TEXT_DISPLACED)
     return reasons
+
+
+def is_blank_page(run: Run) -> bool:
+    """Whether there are no lines because the segmenter is sure that the page is blank."""
+    layout = run.layout
+    return layout is not None and layout.is_blank and not layout.places.exists()
 
 
 def transcript_checks(run: Run) -> list[str]:

@@ -21,7 +21,8 @@ def unpack(work: Work, token: uuid.UUID) -> None:
     with local_path(original.file) as path:
         info = probe(path, original.name, limits())
     with finishing(work, token):
-        document = Document.objects.select_for_update().get(pk=original.document_id)
+        # Not its key: who splits a spread adds a page of it, and holds a page that is moved here.
+        document = Document.objects.select_for_update(no_key=True).get(pk=original.document_id)
         last = document.pages.aggregate(last=Max("position"))["last"] or 0
         pages = Page.objects.bulk_create(
             Page(

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from transcription.htr.confidence import page_confidence
 from transcription.models import ImportedTranscript, Line, Page, Source
 from transcription.models.page import FINISHED_STATES
-from transcription.steps.import_transcripts import lock_page_of, place_if_read
+from transcription.steps.import_transcripts import lock_pages_of, place_if_read
 from transcription.steps.revise import revise
 from transcription.steps.route import decide_again
 from transcription.steps.score import latest_votes
@@ -22,18 +22,17 @@ def withdraw_transcript(transcript: ImportedTranscript, *, by: User) -> Imported
     stays as it was approved. Takes the page lock; done twice, it changes nothing.
     """
     with transaction.atomic():
-        page = lock_page_of(transcript.original_id, transcript.frame)
+        pages = lock_pages_of(transcript.original_id, transcript.frame)
         of_page = ImportedTranscript.objects.of_page(transcript.original_id, transcript.frame).defer("data")
         changed = of_page.standing().filter(pk=transcript.pk).update(withdrawn_at=Now(), withdrawn_by=by)
         in_use = of_page.standing().first()
-        if not changed or page is None:
-            return in_use
-        if page.approved_at is None:
-            _give_back(page, transcript)
-        if in_use is not None:
-            place_if_read(in_use, page)
-        elif page.approved_at is None:
-            _decide_again(page)
+        for page in pages if changed else []:
+            if page.approved_at is None:
+                _give_back(page, transcript)
+            if in_use is not None:
+                place_if_read(in_use, page)
+            elif page.approved_at is None:
+                _decide_again(page)
     return in_use
 
 

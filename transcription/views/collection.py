@@ -119,7 +119,11 @@ def _grid(request: SignedInRequest, collection: Collection) -> dict[str, Any]:
     chosen = request.GET.get("show", "all")
     chosen = chosen if chosen in FILTERS else "all"
     failed = Prefetch("failures", queryset=Failure.objects.open(), to_attr="open_failures")
-    pages = Page.objects.filter(collection=collection).select_related("document", "original").prefetch_related(failed)
+    pages = (
+        Page.objects.filter(collection=collection)
+        .select_related("document", "original", "layout")
+        .prefetch_related(failed)
+    )
     document = request.GET.get("document", "")
     if document.isdigit():
         pages = pages.filter(document=int(document))

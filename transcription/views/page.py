@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 
 from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
-from transcription.models import Page, PageState, Role
+from transcription.models import Page, PageState, Part, Role
 from transcription.steps.files import local_path
+from transcription.steps.placement import other_half
 from transcription.steps.reread import changes_since_reading
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
@@ -33,6 +34,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
     page = page_or_404(request, pk)
     siblings = Page.objects.filter(document=page.document_id)
     lines = line_texts(page)
+    may_review = holds(request, page.collection, Role.REVIEWER)
     context = {
         "section": "collections",
         "page": page,
@@ -45,8 +47,10 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "next": siblings.filter(position__gt=page.position).order_by("position").first(),
         "last_position": siblings.order_by("-position").values_list("position", flat=True).first(),
         "failures": page.failures.open(),
+        "other_half": other_half(page),
         "decision": page.route_decisions.order_by("-pk").first(),
-        "may_review": holds(request, page.collection, Role.REVIEWER),
+        "may_review": may_review,
+        "splittable": may_review and page.part == Part.WHOLE and page.approved_at is None and bool(page.pyramid),
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
         "changed_lines": len(changes_since_reading(page).lines),
         "viewer": viewer_config(page) | {"lines": overlay(lines)},
@@ -93,7 +97,8 @@ def page_thumbnail(request: SignedInRequest, pk: int) -> FileResponse:
     if not page.thumbnail or not default_storage.exists(page.thumbnail):
         raise Http404
     answer = FileResponse(default_storage.open(page.thumbnail, "rb"), content_type="image/jpeg")
-    answer["Cache-Control"] = CACHED
+    # Without the image's version in its URL it may have been turned or parted since.
+    answer["Cache-Control"] = CACHED if "v" in request.GET else "private, max-age=60"
     return answer
 
 

@@ -36,6 +36,7 @@ def _screen(
         "roles": Role.choices,
         "open_work": stored.work.filter(state__in=[WorkState.QUEUED, WorkState.RUNNING]).count(),
         "page_count": stored.pages.count(),
+        "spread_count": stored.pages.unsplit_spreads().count(),
     }
     return render(request, "transcription/collection_settings.html", context, status=422 if wrong else 200)
 

@@ -151,7 +151,8 @@ def _rows(transcripts: Iterable[ImportedTranscript]) -> list[Brought]:
     originals = [each.original_id for each in shown]
     pages = {
         (page.original_id, page.frame): page
-        for page in Page.objects.filter(original__in=originals).select_related("document")
+        # Of a spread that was split, the left page.
+        for page in Page.objects.filter(original__in=originals).select_related("document").order_by("-part")
     }
     alignments = {(each.transcript_id, each.run_id): each for each in Alignment.objects.filter(transcript__in=shown)}
     given_up = set(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from transcription.engines.segmenters.polygons import PolygonOptions, outline_li
 from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
+from transcription.htr.blank import BLANK
 from transcription.htr.geometry import area, clip_to_page, simplify
 from transcription.htr.geometry import scale as rescale
 from transcription.htr.records import Gray, LayoutRecord, LineGeometry
@@ -32,6 +34,7 @@ _SMALLEST_SIDE = 24  # pixels: no writing can be read on less
 _MOST_ASPECT = 20  # longer strips are no pages
 _MOST_LINES = 600  # more is texture, not writing
 _MOST_POLYGON_POINTS = 60
+_NO_TRACE = 0.3  # chance of a baseline under which there is none, however short
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Seen:
     small: Gray
     scale: tuple[float, float]
     turn: int
+    faintest: float  # chance of a baseline where it is highest
 
 
 class LearnedSegmenter:
@@ -99,7 +103,7 @@ class LearnedSegmenter:
             turn = seen.turn
             seen = replace(self.look(image, 2 * self.options.long_side), turn=turn)
         if not seen.lines:
-            return _nothing(width, height, "No writing was found on this page; it seems to be blank.")
+            return _nothing(width, height, _why_nothing(seen))
         if len(seen.lines) > _MOST_LINES:
             return _nothing(width, height, f"The page shows {len(seen.lines)} line-like marks, too many to be writing.")
         return self._record(seen, (width, height))
@@ -110,7 +114,13 @@ class LearnedSegmenter:
         maps, turns = self.maps(small)
         turn = int(turns.argmax())
         scale = (small.shape[1] / image.shape[1] / STRIDE, small.shape[0] / image.shape[0] / STRIDE)
-        return Seen(trace(maps, self.options.tracing), small, scale, turn if turns[turn] >= self.options.turned else 0)
+        return Seen(
+            lines=trace(maps, self.options.tracing),
+            small=small,
+            scale=scale,
+            turn=turn if turns[turn] >= self.options.turned else 0,
+            faintest=float(cv2.blur(maps.baseline, (9, 3)).max()),
+        )
 
     def maps(self, small: Gray) -> tuple[Maps, NDArray[np.float32]]:
         """The network's maps of a page at working size, (H / 2, W / 2) each, and the chances (4,) of its turns."""
@@ -139,6 +149,13 @@ class LearnedSegmenter:
         factor = seen.small.shape[1] / size[0]
         gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
         return arranged(lines, size, turn=seen.turn, gutter=None if gutter is None else round(gutter / factor))
+
+
+def _why_nothing(seen: Seen) -> str:
+    """Blank where the network saw next to nothing; a faint trace of a line is not for the machine to pass over."""
+    if seen.faintest < _NO_TRACE:
+        return f"{BLANK.capitalize()}: nothing on it looks like writing."
+    return "No writing was found on this page, though something on it may be."
 
 
 def _nothing(width: int, height: int, note: str) -> LayoutRecord:
