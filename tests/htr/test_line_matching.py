@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.htr.line_matching import LineMatch, match_geometries
+from transcription.htr.line_matching import DERIVED, overlaps
 from transcription.htr.records import LineGeometry
 
 
@@ -28,24 +28,43 @@ lines = st.lists(
 
 @given(lines, lines)
 def test_no_old_line_is_two_new_ones(old: list[LineGeometry], new: list[LineGeometry]) -> None:
-    matches = match_geometries(old, new)
-    same = [match.same for match in matches if match.same is not None]
-    assert len(matches) == len(new)
-    assert len(same) == len(set(same))
-    assert all(match.same not in match.derived for match in matches)
+    same = overlaps(old, new).same()
+    assert len(set(same.values())) == len(same)
+    assert set(same) <= set(range(len(new)))
+    assert set(same.values()) <= set(range(len(old)))
+
+
+@given(lines, lines)
+def test_overlaps_are_shares_and_the_smaller_one_is_covered_more(
+    old: list[LineGeometry], new: list[LineGeometry]
+) -> None:
+    found = overlaps(old, new)
+    assert found.union.shape == found.smaller.shape == (len(new), len(old))
+    assert ((found.union >= 0) & (found.union <= found.smaller) & (found.smaller <= 1)).all()
 
 
 @given(st.integers(1, 8), st.integers(-3, 3), st.integers(-3, 3))
 def test_a_page_shifted_by_a_few_pixels_has_the_same_lines(count: int, dx: int, dy: int) -> None:
     old = [line(50, 60 * n + 10, 900, 60 * n + 50) for n in range(count)]
     new = [line(50 + dx, 60 * n + 10 + dy, 900 + dx, 60 * n + 50 + dy) for n in range(count)]
-    assert match_geometries(old, new) == [LineMatch(n, ()) for n in range(count)]
+    assert overlaps(old, new).same() == {n: n for n in range(count)}
 
 
 def test_neighbours_that_touch_are_not_the_same() -> None:
-    assert match_geometries([line(0, 0, 800, 50)], [line(0, 45, 800, 95)]) == [LineMatch(None, ())]
+    found = overlaps([line(0, 0, 800, 50)], [line(0, 45, 800, 95)])
+    assert found.same() == {}
+    assert found.smaller[0, 0] < DERIVED
 
 
-def test_two_lines_merged_into_one_are_both_its_parents() -> None:
+def test_two_lines_merged_into_one_lie_in_it() -> None:
     old = [line(0, 0, 400, 50), line(420, 0, 820, 50)]
-    assert match_geometries(old, [line(0, 0, 820, 50)]) == [LineMatch(None, (0, 1))]
+    found = overlaps(old, [line(0, 0, 820, 50)])
+    assert found.same() == {}
+    assert (found.smaller[0] > 0.9).all()
+
+
+def test_a_line_without_an_outline_has_one_along_its_baseline() -> None:
+    bare = LineGeometry(((0, 50), (800, 50)), ())
+    assert overlaps([bare], [bare]).same() == {0: 0}
+    assert overlaps([bare], [line(0, 20, 800, 60)]).smaller[0, 0] > 0.9
+    assert overlaps([LineGeometry((), ())], [bare]).smaller[0, 0] == 0
