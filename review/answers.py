@@ -15,7 +15,8 @@ from django.views.decorators.http import require_POST
 
 from review.claims import NotInReview, PageHeld
 from review.editor import revision_data
-from transcription.errors import Conflict
+from review.layouts import LayoutChanged
+from transcription.errors import BadInput, Conflict
 from transcription.steps.correct import RevisionConflict
 
 P = ParamSpec("P")
@@ -25,7 +26,7 @@ Answer = Callable[Concatenate[HttpRequest, P], dict[str, Any]]
 def answers_json(view: Answer[P]) -> Callable[Concatenate[HttpRequest, P], JsonResponse]:
     """Make a view of a function that returns what to answer, or raises a Conflict or a form's ValidationError.
 
-    401: signed out · 400: the form's first fault · 409: somebody else's text is current (it comes along) ·
+    401: signed out · 400: the form's first fault · 409: somebody else's text or lines are current (they come along) ·
     423: the page is held by somebody else, or no longer in review.
     """
 
@@ -42,8 +43,12 @@ def answers_json(view: Answer[P]) -> Callable[Concatenate[HttpRequest, P], JsonR
             return _refusal(HTTPStatus.CONFLICT, conflict.code, conflict.message, current=current)
         except (PageHeld, NotInReview) as conflict:
             return _refusal(HTTPStatus.LOCKED, conflict.code, conflict.message)
+        except LayoutChanged as conflict:
+            return _refusal(HTTPStatus.CONFLICT, conflict.code, conflict.message, layout=conflict.layout)
         except Conflict as conflict:
             return _refusal(HTTPStatus.CONFLICT, conflict.code, conflict.message)
+        except BadInput as fault:
+            return _refusal(HTTPStatus.BAD_REQUEST, fault.code, fault.message)
         except forms.ValidationError as fault:
             return _refusal(HTTPStatus.BAD_REQUEST, "bad-request", " ".join(fault.messages))
 

@@ -39,13 +39,17 @@ def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: 
 def approve_as_empty(*, page: Page, reviewer: User, active_seconds: float) -> Approval:
     """There is nothing to read on this page: empty every line as the reviewer's own text, then approve.
 
-    What stood there stays in the lines' history. Raises PageHeld and NotInReview.
+    What stood there stays in the lines' history; lines that were taken off the page keep their text.
+    Raises PageHeld and NotInReview.
     """
     with transaction.atomic():
         locked = lock(page)
         require_hold(locked, reviewer)
         for line in (
-            Line.objects.filter(page=locked).exclude(current=None).exclude(current__text="").select_related("current")
+            Line.objects.filter(places__layout=locked.layout_id)
+            .exclude(current=None)
+            .exclude(current__text="")
+            .select_related("current")
         ):
             assert line.current is not None
             save_line(line=line, text="", base_revision=line.current.number, author=reviewer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ def page_data(page: Page) -> dict[str, Any]:
     """Everything of a page that does not depend on who looks at it; JSON-ready."""
     places = _places(page)
     votes = _latest_votes(page)
-    settled = _settled(page)
+    settled = _settled(page, votes)
     return {
         "id": page.pk,
         "title": str(page),
@@ -63,8 +64,8 @@ def current_line_data(line: Line) -> dict[str, Any]:
     lines = Line.objects.select_related("current__author", "current__transcript", "page")
     fresh = lines.defer("current__transcript__data").get(pk=line.pk)
     vote = Vote.objects.filter(line=fresh, run=fresh.page.run_id).order_by("-stage").first()
-    settled = set(WordDecision.objects.filter(line=fresh, vote=vote).values_list("word", flat=True)) if vote else set()
-    return line_data(fresh, vote, settled)
+    settled = _settled(fresh.page, {fresh.pk: vote}) if vote is not None else {}
+    return line_data(fresh, vote, settled.get(fresh.pk, set()))
 
 
 def revision_data(revision: TranscriptRevision | None) -> dict[str, Any]:
@@ -112,9 +113,12 @@ def _latest_votes(page: Page) -> dict[int, Vote]:
     return {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
 
 
-def _settled(page: Page) -> dict[int, set[int]]:
+def _settled(page: Page, votes: Mapping[int, Vote]) -> dict[int, set[int]]:
+    """Words that a person has decided, by line: those of ``votes``, and of the votes they were carried over from when
+    other lines of the page were read again, which are as old as they."""
     settled: dict[int, set[int]] = defaultdict(set)
-    decided = WordDecision.objects.filter(line__page=page, vote__run=page.run_id)
-    for line, word in decided.values_list("line", "word"):
-        settled[line].add(word)
+    decided = WordDecision.objects.filter(line__page=page, line__in=votes)
+    for line, stage, made, word in decided.values_list("line", "vote__stage", "vote__created_at", "word"):
+        if (stage, made) == (votes[line].stage, votes[line].created_at):
+            settled[line].add(word)
     return settled

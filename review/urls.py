@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import views
+from review import layout_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -19,6 +19,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/skip/", views.skip, name="skip"),
     path("review/pages/<int:pk>/reopen/", views.reopen, name="reopen"),
     path("review/displaced/<int:pk>/", views.settle, name="settle-displaced"),
+    path("review/pages/<int:pk>/layout/", layout_views.layout, name="layout"),
+    path("review/pages/<int:pk>/layout/state/", layout_views.state, name="layout-state"),
+    path("review/pages/<int:pk>/layout/change/", layout_views.change, name="layout-change"),
+    path("review/pages/<int:pk>/layout/undo/", layout_views.undo, name="layout-undo"),
+    path("review/pages/<int:pk>/layout/redo/", layout_views.redo, name="layout-redo"),
+    path("review/pages/<int:pk>/layout/reread/", layout_views.read_again, name="layout-reread"),
     path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
     path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
 ]

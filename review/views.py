@@ -25,6 +25,7 @@ from review.queue import QueueFilter, next_page, own_claims, queue_slice, waitin
 from review.wording import texts
 from transcription.htr.languages import language_tag
 from transcription.models import Collection, DisplacedText, Line, Page, PageState, Role
+from transcription.steps.reread import changes_since_reading
 from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
 from transcription.views.page import viewer_config
@@ -53,8 +54,8 @@ def queue(request: HttpRequest) -> HttpResponse:
         "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
         "may_review": reviewable.exists(),
         "own": list(own_claims(user)[:5]),
-        "filter": _query(wanted),
-        "next": f"{_query(wanted)}&after={shown.after}" if shown.after else "",
+        "filter": filter_query(wanted),
+        "next": f"{filter_query(wanted)}&after={shown.after}" if shown.after else "",
         "first": form.after_page is None,
     }
     return render(request, "review/queue.html", context)
@@ -73,7 +74,7 @@ def start(request: HttpRequest) -> HttpResponse:
     claim_ = next_page(user, wanted)
     if claim_ is None:
         messages.info(request, _("No page is free at this moment."))
-        return redirect(f"{reverse('review:queue')}?{_query(wanted)}")
+        return redirect(f"{reverse('review:queue')}?{filter_query(wanted)}")
     return redirect(_editor_url(claim_.page_id, wanted))
 
 
@@ -92,10 +93,10 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "user": user.pk,
         "image": viewer_config(page),
         "texts": texts(),
-        "filter": _query(wanted),
+        "filter": filter_query(wanted),
         "heartbeatSeconds": claims.HEARTBEAT_SECONDS,
         "urls": {
-            "queue": f"{reverse('review:queue')}?{_query(wanted)}",
+            "queue": f"{reverse('review:queue')}?{filter_query(wanted)}",
             "login": f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}",
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("claim", "heartbeat", "release")},
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
@@ -103,6 +104,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             "history": reverse("review:line-history", args=[0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
             "displaced": reverse("review:settle-displaced", args=[0]),
+            "layout": f"{reverse('review:layout', args=[page.pk])}?{filter_query(wanted)}",
         },
     }
     context = {
@@ -113,6 +115,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "modes": Approval.Mode,
         "brought": brought_for(page),
         "displaced": displaced_of(page),
+        "changed_lines": len(changes_since_reading(page).lines),
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }
@@ -195,7 +198,7 @@ def reopen(request: HttpRequest, pk: int) -> HttpResponse:
         approvals.send_back(page=page)
     except claims.NotInReview as refusal:
         messages.error(request, refusal.message)
-    return redirect("review:editor", pk=page.pk)
+    return redirect("review:layout" if request.POST.get("to") == "layout" else "review:editor", pk=page.pk)
 
 
 @answers_json
@@ -236,15 +239,15 @@ def _go_on(request: HttpRequest) -> dict[str, Any]:
     following = next_page(user, wanted, skipped=request.session.get(SKIPPED, []))
     if following is None:
         messages.info(request, _("No other page is free at this moment."))
-        return {"next": f"{reverse('review:queue')}?{_query(wanted)}"}
+        return {"next": f"{reverse('review:queue')}?{filter_query(wanted)}"}
     return {"next": _editor_url(following.page_id, wanted)}
 
 
 def _editor_url(pk: int, wanted: QueueFilter) -> str:
-    return f"{reverse('review:editor', args=[pk])}?{_query(wanted)}"
+    return f"{reverse('review:editor', args=[pk])}?{filter_query(wanted)}"
 
 
-def _query(wanted: QueueFilter) -> str:
+def filter_query(wanted: QueueFilter) -> str:
     values: dict[str, Any] = {"order": wanted.order.value}
     if wanted.collection is not None:
         values["collection"] = wanted.collection

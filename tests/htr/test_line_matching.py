@@ -28,19 +28,11 @@ lines = st.lists(
 
 @given(lines, lines)
 def test_no_old_line_is_two_new_ones(old: list[LineGeometry], new: list[LineGeometry]) -> None:
-    same = overlaps(old, new).same()
-    assert len(set(same.values())) == len(same)
-    assert set(same) <= set(range(len(new)))
-    assert set(same.values()) <= set(range(len(old)))
-
-
-@given(lines, lines)
-def test_overlaps_are_shares_and_the_smaller_one_is_covered_more(
-    old: list[LineGeometry], new: list[LineGeometry]
-) -> None:
     found = overlaps(old, new)
+    same = found.same()
     assert found.union.shape == found.smaller.shape == (len(new), len(old))
-    assert ((found.union >= 0) & (found.union <= found.smaller) & (found.smaller <= 1)).all()
+    assert len(set(same.values())) == len(same)
+    assert all((found.union <= found.smaller + 1e-9).all(axis=1)) if old and new else True
 
 
 @given(st.integers(1, 8), st.integers(-3, 3), st.integers(-3, 3))
@@ -56,15 +48,13 @@ def test_neighbours_that_touch_are_not_the_same() -> None:
     assert found.smaller[0, 0] < DERIVED
 
 
-def test_two_lines_merged_into_one_lie_in_it() -> None:
+def test_two_lines_merged_into_one_both_lie_in_it() -> None:
     old = [line(0, 0, 400, 50), line(420, 0, 820, 50)]
     found = overlaps(old, [line(0, 0, 820, 50)])
     assert found.same() == {}
-    assert (found.smaller[0] > 0.9).all()
+    assert (found.smaller >= DERIVED).all()
 
 
-def test_a_line_without_an_outline_has_one_along_its_baseline() -> None:
+def test_a_line_nobody_drew_an_outline_around_has_a_low_one() -> None:
     bare = LineGeometry(((0, 50), (800, 50)), ())
-    assert overlaps([bare], [bare]).same() == {0: 0}
-    assert overlaps([bare], [line(0, 20, 800, 60)]).smaller[0, 0] > 0.9
-    assert overlaps([LineGeometry((), ())], [bare]).smaller[0, 0] == 0
+    assert overlaps([bare], [line(0, 40, 800, 52)]).smaller[0, 0] > DERIVED

@@ -141,7 +141,7 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (leave_a_lease, "no lease has been over for long"),
     (forget_due_work, "no due work of an active collection has waited for a day"),
     (lose_a_passes_readings, "a done pass has read something of what it was given"),
-    (read_without_work, "a reading stems from a done pass of its run"),
+    (read_without_work, "a reading stems from a done pass of its run, or of an earlier one whose line has not moved"),
     (lose_a_vote, "a finished run has one vote for each line of its layout"),
     (vote_on_another_pages_line, "readings and votes are of lines of their run's page"),
     (lose_a_decision, "a finished page has a decision for its run"),

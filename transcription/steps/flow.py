@@ -46,6 +46,17 @@ def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | N
 
     With a layout the lines are read again; without one they are found first.
     """
+    words = pin_vocabulary(page.collection_id)
+    run = replace_run(page=page, profile_version=profile_version, layout=layout, vocabulary=words)
+    if layout is None:
+        enqueue(step=Step.SEGMENT, collection_id=page.collection_id, lane=lane, page_id=page.pk, run_id=run.pk)
+    else:
+        begin_stage(page=page, run=run, stage=0, lines=None, lane=lane)
+    return run
+
+
+def replace_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | None, vocabulary: int) -> Run:
+    """The page's next run, its own from now on, with nothing queued yet; work of earlier runs is cancelled."""
     unfinished = Work.objects.filter(page=page, run__isnull=False, state__in=OPEN)
     lock_in_order(unfinished).update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
     moot = Failure.objects.filter(page=page, resolved_at=None, work__run__isnull=False)
@@ -56,15 +67,11 @@ def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | N
         profile_version=profile_version,
         layout=layout,
         number=number,
-        vocabulary=pin_vocabulary(page.collection_id),
+        vocabulary=vocabulary,
     )
     page.run = run
     page.state = PageState.PREPARED if layout is None else PageState.SEGMENTED
     page.save(update_fields=["run", "state", "changed_at"])
-    if layout is None:
-        enqueue(step=Step.SEGMENT, collection_id=page.collection_id, lane=lane, page_id=page.pk, run_id=run.pk)
-    else:
-        begin_stage(page=page, run=run, stage=0, lines=None, lane=lane)
     return run
 
 

@@ -51,10 +51,22 @@ INVARIANTS: dict[str, str] = {
             ON r.run_id = w.run_id AND r.line_id = l.line_id AND r.pass_version_id = w.pass_version_id
         WHERE w.step = 'recognize' AND w.state = 'done'
         GROUP BY w.id HAVING count(r.id) = 0 AND count(l.line_id) > 0""",
-    "a reading stems from a done pass of its run": """
-        SELECT r.id, r.run_id, r.pass_version_id FROM transcription_reading r
+    "a reading stems from a done pass of its run, or of an earlier one whose line has not moved": """
+        SELECT r.id, r.run_id, r.line_id, r.pass_version_id FROM transcription_reading r
+        JOIN transcription_run u ON u.id = r.run_id
         WHERE NOT EXISTS (SELECT FROM transcription_work w WHERE w.run_id = r.run_id AND w.step = 'recognize'
-            AND w.pass_version_id = r.pass_version_id AND w.state = 'done')""",
+            AND w.pass_version_id = r.pass_version_id AND w.state = 'done'
+            AND (w.lines IS NULL OR r.line_id = ANY(w.lines)))
+        AND NOT EXISTS (SELECT FROM transcription_reading first
+            JOIN transcription_run v ON v.id = first.run_id AND v.page_id = u.page_id AND v.number < u.number
+                AND v.profile_version_id = u.profile_version_id AND v.vocabulary = u.vocabulary
+            JOIN transcription_layoutline was ON was.layout_id = v.layout_id AND was.line_id = r.line_id
+            JOIN transcription_layoutline now ON now.layout_id = u.layout_id AND now.line_id = r.line_id
+                AND now.baseline = was.baseline AND now.polygon = was.polygon
+            JOIN transcription_work w ON w.run_id = v.id AND w.step = 'recognize' AND w.state = 'done'
+                AND w.pass_version_id = r.pass_version_id AND (w.lines IS NULL OR r.line_id = ANY(w.lines))
+            WHERE first.line_id = r.line_id AND first.pass_version_id = r.pass_version_id
+                AND first.text = r.text AND first.chars = r.chars AND first.created_at = r.created_at)""",
     "a finished run has one vote for each line of its layout": """
         SELECT d.run_id, count(l.id) AS lines, count(v.id) AS votes FROM transcription_routedecision d
         JOIN transcription_run u ON u.id = d.run_id JOIN transcription_layoutline l ON l.layout_id = u.layout_id

@@ -16,7 +16,9 @@ from transcription.models import (
     RouteDecision,
     Run,
     Source,
+    Step,
     Work,
+    WorkState,
 )
 from transcription.steps.queue import finishing
 
@@ -26,6 +28,7 @@ NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
 TEXT_DISPLACED = "text-displaced"
+LINES_REPAIRED = "lines-repaired"
 
 
 def route(work: Work, token: uuid.UUID) -> None:
@@ -73,11 +76,14 @@ def failed_checks(run: Run) -> list[str]:
     if run.layout is None or not run.layout.places.exists():
         return [NO_LINES]
     reasons: list[str] = []
+    if run.layout.author_id is not None:
+        reasons.append(LINES_REPAIRED)  # somebody is at work on the page: it does not leave review by itself
     if not run.votes.exclude(text="").exists():
         reasons.append(NO_TEXT)
     first_stage = run.profile_version.stage_passes.filter(stage=0).values("pass_version")
     read = Reading.objects.filter(run=run, pass_version__in=first_stage).values("pass_version").distinct()
-    if read.count() < first_stage.count():
+    given_up = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=0, state=WorkState.FAILED)
+    if read.count() < first_stage.count() or given_up.exists():
         reasons.append(PASS_MISSING)
     if DisplacedText.objects.unsettled().filter(page=run.page_id).exists():
         reasons.append(TEXT_DISPLACED)

@@ -37,7 +37,7 @@ def latest_votes(run: Run) -> dict[int, Vote]:
 
 
 def _doubtful(run: Run, votes: dict[int, Vote], stage: int) -> list[int]:
-    """Lines that the next stage must read, in a fixed order."""
+    """Lines that the next stage must read, in a fixed order. Votes of later stages are of an earlier run."""
     thresholds = run.profile_version.thresholds
     threshold = thresholds[stage] if stage < len(thresholds) else 0.0
-    return sorted(line for line, vote in votes.items() if (vote.confidence or 0.0) < threshold)
+    return sorted(line for line, vote in votes.items() if vote.stage <= stage and (vote.confidence or 0.0) < threshold)

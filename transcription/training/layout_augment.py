@@ -21,10 +21,12 @@ _LEAST_RISE = 7.0  # pixels: nobody finds lines in writing that is smaller, and 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page that can be learned from: grey pixels, ink dark, and its lines in these pixels."""
+    """A page that can be learned from: grey pixels, ink dark, and its lines in these pixels; whether print is among
+    them where there is any."""
 
     image: Gray
     lines: tuple[TaughtLine, ...]
+    tells_print: bool = True
 
 
 def view(sheet: Sheet, side: int, rng: np.random.Generator) -> Sheet:
@@ -78,7 +80,7 @@ def view(sheet: Sheet, side: int, rng: np.random.Generator) -> Sheet:
             continue
         here = replace(line, baseline=baseline, polygon=moved(line.polygon))
         lines.append(replace(here, rise=line.rise * scale, fall=line.fall * scale))
-    return Sheet(seen.astype(np.uint8), tuple(lines))
+    return replace(sheet, image=seen.astype(np.uint8), lines=tuple(lines))
 
 
 def _focus(sheet: Sheet, reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -114,17 +116,17 @@ def beside(left: Sheet, right: Sheet, rng: np.random.Generator) -> Sheet:
     image = np.clip(image * shadow[None, :], 0, 255).astype(np.uint8)
     aside = np.array([offset, 0.0])
     lines = [replace(line, baseline=line.baseline + aside, polygon=line.polygon + aside) for line in right.lines]
-    return Sheet(image, (*left.lines, *lines))
+    return Sheet(image, (*left.lines, *lines), left.tells_print and right.tells_print)
 
 
 def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
     """Another paper, light, pen or scan; ``other`` is some page whose writing may shine through."""
     pixels: NDArray[Any] = image.astype(np.float32)
     rows, columns = image.shape
-    if rng.random() < 0.15:  # the other side of the leaf
+    if rng.random() < 0.25:  # the other side of the leaf
         behind = cv2.GaussianBlur(cv2.resize(other[:, ::-1], (columns, rows)), (0, 0), rng.uniform(0.7, 2.0))
         pixels -= rng.uniform(0.1, 0.45) * np.maximum(float(np.median(behind)) - behind.astype(np.float32), 0)
-    if rng.random() < 0.12:
+    if rng.random() < 0.25:
         pixels = _rules(pixels, rng)
     if rng.random() < 0.12:
         pixels = _stamp(pixels, rng)
@@ -166,8 +168,12 @@ def _rules(pixels: Floats, rng: np.random.Generator) -> Floats:
     drawn = np.zeros_like(pixels)
     spacing, at = rng.uniform(14, 60), rng.uniform(0, 40)
     lean = rng.normal(0, 0.006) * columns
+    left, right = (0, columns) if rng.random() < 0.5 else sorted(int(x) for x in rng.integers(0, columns, 2))
+    thickness, dashed = int(rng.integers(1, 3)), rng.random() < 0.2
     for y in np.arange(at, rows, spacing):
-        cv2.line(drawn, (0, round(y)), (columns, round(y + lean)), 1.0, int(rng.integers(1, 3)), cv2.LINE_AA)
+        cv2.line(drawn, (left, round(y)), (right, round(y + lean)), 1.0, thickness, cv2.LINE_AA)
+    if dashed:
+        drawn[:, np.arange(columns) % 9 < 4] = 0
     for x in rng.uniform(0, columns, int(rng.integers(0, 6))):
         cv2.line(drawn, (round(x), 0), (round(x - lean), rows), 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
     result: Floats = pixels - drawn * np.float32(rng.uniform(15, 120))
@@ -223,4 +229,4 @@ def letterhead(sheet: Sheet, printed: Sequence[tuple[Gray, float]], rng: np.rand
             )
             lines.append(TaughtLine(baseline, polygon, max(2.0, base), max(2.0, height - base), printed=True))
             break
-    return Sheet(image, tuple(lines))
+    return replace(sheet, image=image, lines=tuple(lines))

@@ -20,8 +20,8 @@ WORKING_SIDE = 1024  # pixels of a page's long side as the published layouts hav
 TUNE_SHARE = 0.08  # of the documents; everything chosen or fitted is chosen on these
 _PRINTED = ("print", "typewritten")
 _HANDWRITTEN = ("handwritten", "signature")
-# Sets whose every line is written by hand but where a tag says otherwise: their projects tell print apart.
-_TELL_PRINT = frozenset({"fr_repertoires", "fr_bronod", "en_stanford"})
+# Sets whose projects tell print from handwriting, and draw lines under both. Others pass over the print of a form.
+TELL_PRINT = frozenset({"fr_repertoires", "fr_bronod", "en_stanford"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _production(tag: str, name: str) -> str:
     said = tag.lower()
     if any(word in said for word in _PRINTED):
         return "printed"
-    if any(word in said for word in _HANDWRITTEN) or name in _TELL_PRINT:
+    if any(word in said for word in _HANDWRITTEN) or name in TELL_PRINT:
         return "handwritten"
     return ""
 

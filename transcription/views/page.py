@@ -15,6 +15,7 @@ from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
 from transcription.models import Page, PageState, Role
 from transcription.steps.files import local_path
+from transcription.steps.reread import changes_since_reading
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
@@ -47,6 +48,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "decision": page.route_decisions.order_by("-pk").first(),
         "may_review": holds(request, page.collection, Role.REVIEWER),
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
+        "changed_lines": len(changes_since_reading(page).lines),
         "viewer": viewer_config(page) | {"lines": overlay(lines)},
     }
     return render(request, "transcription/page.html", context)

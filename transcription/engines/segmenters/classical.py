@@ -7,19 +7,19 @@ or a rule sets them apart.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from transcription.engines.segmenters import page_ink
+from transcription.engines.segmenters.arrangement import arranged
 from transcription.engines.segmenters.outlines import Outline, OutlineOptions, outlines
 from transcription.engines.segmenters.page_ink import Mask
 from transcription.engines.segmenters.plausibility import measure, plausibility
 from transcription.engines.segmenters.ridges import RidgeOptions, find_ridges
 from transcription.htr.geometry import area, clip_to_page, simplify
-from transcription.htr.reading_order import reading_order, text_regions
 from transcription.htr.records import Gray, LayoutRecord, LineGeometry
 
 _SMALLEST_SIDE = 24  # pixels: no writing can be read on less
@@ -70,9 +70,7 @@ class ClassicalSegmenter:
         scale = np.diag([width / small.shape[1], height / small.shape[0]])
         back: NDArray[np.float64] = scale @ np.asarray(cv2.invertAffineTransform(level), np.float64)
         lines = [line for outline in found if (line := _geometry(outline, back, (width, height))) is not None]
-        regions, of_line = text_regions(lines, (width, height))
-        placed = tuple(replace(lines[i], region=of_line[i]) for i in reading_order(lines))
-        return LayoutRecord(lines=placed, size=(width, height), regions=regions)
+        return arranged(lines, (width, height))
 
     def _outlines(self, small: Gray) -> tuple[list[Outline], NDArray[np.float64]]:
         """Lines in the levelled working image, and the (2, 3) transform that levelled it."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from transcription.engines.device import Precision, choose_device, number_type
+from transcription.engines.segmenters.arrangement import arranged
 from transcription.engines.segmenters.gutter import find_gutter
 from transcription.engines.segmenters.line_input import Floats, at_working_size, network_input, padded
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
@@ -25,7 +26,6 @@ from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.geometry import area, clip_to_page, simplify
 from transcription.htr.geometry import scale as rescale
-from transcription.htr.reading_order import reading_order
 from transcription.htr.records import Gray, LayoutRecord, LineGeometry
 
 _SMALLEST_SIDE = 24  # pixels: no writing can be read on less
@@ -138,13 +138,7 @@ class LearnedSegmenter:
                 lines.append(geometry)
         factor = seen.small.shape[1] / size[0]
         gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
-        order = reading_order(lines)
-        return LayoutRecord(
-            lines=tuple(lines[i] for i in order),
-            size=size,
-            turn=seen.turn,
-            gutter=None if gutter is None else round(gutter / factor),
-        )
+        return arranged(lines, size, turn=seen.turn, gutter=None if gutter is None else round(gutter / factor))
 
 
 def _nothing(width: int, height: int, note: str) -> LayoutRecord:
