@@ -7,10 +7,22 @@ import pytest
 from django.db import Error as DatabaseError
 from django.db import transaction
 
-from tests.factories import create_collection, create_user
+from tests.factories import create_collection, create_revision, create_user
 from tests.steps.journey import claim_step, perform, prepared_page, receive_page, work_until_nothing_is_due
 from transcription.errors import LostLease
-from transcription.models import Collection, Export, Line, Page, Queue, Reading, Run, Step, TranscriptRevision, Work
+from transcription.models import (
+    Collection,
+    DisplacedText,
+    Export,
+    Line,
+    Page,
+    Queue,
+    Reading,
+    Run,
+    Step,
+    TranscriptRevision,
+    Work,
+)
 from transcription.steps import queue
 from transcription.steps.correct import save_line
 from transcription.steps.drain import drain
@@ -28,6 +40,10 @@ def test_a_purged_collection_leaves_neither_row_nor_file(tmp_path: Path, media_r
     work_until_nothing_is_due()
     page = Page.objects.get(collection=collection)
     save_line(line=page.lines.order_by("pk")[0], text="a person's", base_revision=1, author=create_user())
+    gone, layout = Line.objects.create(page=page), page.layout
+    assert layout is not None
+    written = create_revision(line=gone, text="lost its line")
+    DisplacedText.objects.create(page=page, layout=layout, line=gone, revision=written, near=page.lines.all()[0])
     request_export(collection=collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
     work_until_nothing_is_due()
     assert purge_collection(collection) == 1

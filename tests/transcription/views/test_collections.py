@@ -8,8 +8,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests.factories import create_collection, create_failure, create_membership, create_page, create_user, create_work
-from transcription.models import Collection, Failure, Membership, PageState, Role, WorkState
+from tests.factories import (
+    create_collection,
+    create_failure,
+    create_layout,
+    create_membership,
+    create_page,
+    create_user,
+    create_work,
+)
+from transcription.models import Collection, Failure, Layout, Membership, PageState, Role, Step, Work, WorkState
 
 
 def test_a_new_collection_belongs_to_its_maker_and_leads_on_to_the_upload(client: Client, db: None) -> None:
@@ -137,6 +145,24 @@ def test_pause_resume_and_cancel_change_the_state(collection: Collection, member
         assert collection.state == state
     work.refresh_from_db()
     assert work.state == WorkState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("ticked", "begun"), [({}, 2), ({"find_lines": "on"}, 1), ({"find_lines": "on", "redraw": "on"}, 2)]
+)
+def test_finding_lines_anew_says_how_many_drawn_pages_were_left(
+    ticked: dict[str, str], begun: int, collection: Collection, member: Callable[[Role], Client]
+) -> None:
+    drawn, found = (create_page(collection=collection) for _ in range(2))
+    Layout.objects.filter(pk=create_layout(page=drawn).pk).update(author=create_user(), change="moved a line")
+    create_layout(page=found)
+    before = set(collection.pages.values_list("pk", "run"))
+    url = reverse("transcription:collection_control", args=[collection.pk, "rerun"])
+    said = member(Role.ADMIN).post(url, ticked, follow=True).content.decode()
+    assert len(set(collection.pages.values_list("pk", "run")) - before) == begun
+    assert ("1 page was left as it is: a person drew its lines." in said) == (begun == 1)
+    finding = Work.objects.filter(step=Step.SEGMENT, state=WorkState.QUEUED).count()
+    assert finding == (begun if ticked else 0)
 
 
 def test_the_live_part_is_polled_only_while_something_can_change(
