@@ -22,7 +22,8 @@ class TracingOptions:
     """What counts as a line; chosen on the tune pages. Lengths are in units of the line's own rise."""
 
     crest: float = 0.25  # least chance of a baseline along its crest
-    sure: float = 0.5  # least mean chance along a line
+    sure: float = 0.3  # least mean chance along a line
+    plausible: float = 0.5  # least plausibility of a line, see ``plausibility``
     end: float = 0.4  # chance of an end from which on a baseline is cut
     gap: float = 1.5  # widest gap that is joined
     step: float = 0.4  # most two pieces may be out of line
@@ -47,14 +48,19 @@ class Maps:
 
 @dataclass(frozen=True, slots=True)
 class TracedLine:
-    """A baseline (N, 2), x and y, in the order of its reading; how far its writing rises and falls; the mean chance
-    that it is a baseline and that it is print."""
+    """A baseline (N, 2), x and y, in the order of its reading, and how far its writing rises and falls.
+
+    ``chance`` is the mean chance along it that it is a baseline, ``faint`` the tenth percentile of that, ``body`` the
+    mean chance that there is writing above it, ``printed`` that this is print.
+    """
 
     baseline: NDArray[np.float64]
     rise: float
     fall: float
     chance: float
-    printed: float
+    printed: float = 0.0
+    faint: float = 1.0
+    body: float = 1.0
 
 
 def trace(maps: Maps, options: TracingOptions) -> list[TracedLine]:
@@ -132,13 +138,16 @@ def _piece(track: Track, maps: Maps) -> TracedLine:
     ys = (around * weight).sum(axis=0) / weight.sum(axis=0)
     on = np.clip(np.rint(ys).astype(int), 0, rows - 1)
     rise, fall = (float(np.median(each[on, xs])) for each in (maps.rise, maps.fall))
-    middle = np.clip(np.rint(ys - rise / 2).astype(int), 0, rows - 1)
+    upper, middle = (np.clip(np.rint(ys - rise * share).astype(int), 0, rows - 1) for share in (0.2, 0.5))
+    along = chance[1:4].max(axis=0)
     return TracedLine(
         np.column_stack([xs.astype(np.float64), _smoothed(ys, round(rise))]),
         max(rise, 1.5),
         max(fall, 1.0),
-        float(chance[1:4].max(axis=0).mean()),
-        float(maps.printed[middle, xs].mean()),
+        chance=float(along.mean()),
+        printed=float(maps.printed[middle, xs].mean()),
+        faint=float(np.percentile(along, 10)),
+        body=float((maps.body[upper, xs].mean() + maps.body[middle, xs].mean()) / 2),
     )
 
 
@@ -214,14 +223,35 @@ def _merged(left: TracedLine, right: TracedLine) -> TracedLine:
     def mean(name: str) -> float:
         return float(share * getattr(left, name) + (1 - share) * getattr(right, name))
 
-    return TracedLine(
-        np.concatenate([left.baseline, beyond]), mean("rise"), mean("fall"), mean("chance"), mean("printed")
-    )
+    names = ("rise", "fall", "chance", "printed", "faint", "body")
+    return TracedLine(np.concatenate([left.baseline, beyond]), **{name: mean(name) for name in names})
 
 
 def _is_line(line: TracedLine, options: TracingOptions) -> bool:
     length = float(np.ptp(line.baseline[:, 0]))
-    return length >= max(4.0, options.shortest * line.rise) and line.chance >= options.sure
+    if length < max(4.0, options.shortest * line.rise) or line.chance < options.sure:
+        return False
+    return plausibility(line) >= options.plausible
+
+
+# Fitted by ``training.traced_lines`` to what is traced on the tune pages, where a line counts as right when a true
+# baseline covers more than half of it: bias, then a weight for each of ``measures``.
+_BIAS = 0.0
+_WEIGHTS = (0.0, 0.0, 0.0, 0.0)
+
+
+def measures(line: TracedLine) -> NDArray[np.float64]:
+    """What tells a line from a rule or the other side's writing (4,): the chances along it, whether the network
+    sees writing above it, its length (logarithm, in its own rises)."""
+    length = float(np.hypot(*np.diff(line.baseline, axis=0).T).sum())
+    return np.array([line.chance, line.faint, line.body, np.log(max(length, 1.0) / line.rise)])
+
+
+def plausibility(line: TracedLine) -> float:
+    """How much a traced line looks like one, in [0, 1]; 1 where nothing was fitted."""
+    if not any(_WEIGHTS):
+        return 1.0
+    return float(1 / (1 + np.exp(-(_BIAS + measures(line) @ np.array(_WEIGHTS)))))
 
 
 def _without_doubles(lines: Sequence[TracedLine]) -> list[TracedLine]:
