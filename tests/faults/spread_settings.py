@@ -3,4 +3,5 @@
 from tests.faults.settings import *  # noqa: F403
 from tests.faults.settings import ENGINES
 
-ENGINES["classical"] = ENGINES["classical"] | {"CLASS": "tests.faults.engines.SpreadSegmenter"}
+ENGINES["spreads"] = ENGINES["classical"] | {"CLASS": "tests.faults.engines.SpreadSegmenter"}
+SEGMENTERS = ["spreads"]

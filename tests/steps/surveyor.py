@@ -15,8 +15,9 @@ def surveyor(settings: Settings) -> Iterator[Callable[..., None]]:
 
     def install(**options: Any) -> None:
         settings.ENGINES = settings.ENGINES | {
-            "classical": {"CLASS": "tests.steps.engines.Surveyor", "VERSION": "1", "RUNTIME": options}
+            "surveyor": {"CLASS": "tests.steps.engines.Surveyor", "VERSION": "1", "RUNTIME": options}
         }
+        settings.SEGMENTERS = ["surveyor"]
         registry.cache_clear()
 
     install()

@@ -22,7 +22,7 @@ from transcription.steps.choose_passes import (
 )
 from transcription.steps.control import rerun
 from transcription.steps.create import create_collection as make_collection
-from transcription.steps.profiles import DEFAULT_PROFILE, default_profile_version, profile_version_of
+from transcription.steps.profiles import DEFAULT_PROFILE, default_profile_version, profile_version_of, segmenter_in_use
 from transcription.steps.purge import purge_collection
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_chosen_passes_make_an_immutable_version_of_the_collections_own_profile(
     chosen = passes("sauvola:k=0.12", "background/thicken:amount=0.8", "plain")
     first = choose_passes(collection=collection, passes=chosen)
     assert names(first) == ["sauvola:k=0.12+starter", "background/thicken:amount=0.8+starter", "plain+starter"]
-    assert (first.profile.name, first.number, first.segmenter) == (own_profile(collection), 1, "classical")
+    assert (first.profile.name, first.number, first.segmenter) == (own_profile(collection), 1, segmenter_in_use())
     fresh = Collection.objects.get(pk=collection.pk)
     assert present_passes(fresh) == chosen
     assert profile_version_of(fresh) == first

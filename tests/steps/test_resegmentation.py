@@ -33,6 +33,7 @@ from transcription.steps.invariants import violations
 from transcription.steps.layouts import save_layout, write_layout
 from transcription.steps.moved_texts import settle_moved
 from transcription.steps.placement import kept_entries, lines_of
+from transcription.steps.profiles import segmenter_in_use
 from transcription.steps.segment import segment
 from transcription.steps.settle_displaced import NotOnTheLine, settle_displaced
 
@@ -325,7 +326,7 @@ class TestLinesThatAPersonDrew:
         other.refresh_from_db()
         assert page.layout == drawn
         assert other.layout is not None
-        assert other.layout.source.startswith("classical")
+        assert other.layout.source.startswith(segmenter_in_use())
 
     @pytest.mark.parametrize("how", ["asked for", "one page"])
     def test_are_replaced_when_somebody_asks(self, how: str, media_root: Path, scribe: Install) -> None:

@@ -11,8 +11,8 @@ from transcription.models import Line, TranscriptRevision
 # A vote is of its own line and run, and stays there; what it made of the text is carried like any other revision.
 _COPY = """
 INSERT INTO transcription_transcriptrevision
-    (line_id, number, text, source, author_id, transcript_id, layout_id, created_at)
-SELECT pair.target, r.number, r.text, r.source, r.author_id, r.transcript_id, r.layout_id, r.created_at
+    (line_id, number, text, source, author_id, transcript_id, layout_id, mixed, created_at)
+SELECT pair.target, r.number, r.text, r.source, r.author_id, r.transcript_id, r.layout_id, r.mixed, r.created_at
 FROM transcription_transcriptrevision r
 JOIN unnest(%s::bigint[], %s::bigint[], %s::int[]) AS pair (source, target, beyond) ON pair.source = r.line_id
 WHERE r.number > pair.beyond
