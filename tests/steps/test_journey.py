@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.factories import create_collection
 from tests.steps.journey import (
@@ -129,14 +130,21 @@ def test_a_drawn_page_is_found_read_voted_scored_and_routed_by_what_ships(tmp_pa
     assert violations() == []
 
 
-def test_a_page_without_lines_goes_to_review_and_says_why(tmp_path: Path, scribe: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("segmenter", "state", "reason"),
+    [("classical", PageState.IN_REVIEW, "no-lines"), ("learned", PageState.ACCEPTED, "blank-page")],
+)
+def test_a_page_without_lines_says_why_and_goes_to_review_unless_it_is_surely_blank(
+    segmenter: str, state: str, reason: str, tmp_path: Path, scribe: Callable[..., None], settings: Settings
+) -> None:
+    settings.SEGMENTERS = [segmenter]
     path = tmp_path / "blank.png"
     draw_page(()).save(path)
     receive(path)
     work_until_nothing_is_due()
     page = Page.objects.get()
-    assert page.state == PageState.IN_REVIEW
-    assert "no-lines" in current_run(page).route_decision.reasons
+    assert page.state == state
+    assert reason in current_run(page).route_decision.reasons
     assert violations() == []
 
 
