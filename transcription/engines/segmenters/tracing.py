@@ -23,7 +23,7 @@ class TracingOptions:
 
     crest: float = 0.25  # least chance of a baseline along its crest
     sure: float = 0.3  # least mean chance along a line
-    plausible: float = 0.5  # least plausibility of a line, see ``plausibility``
+    plausible: float = 0.7  # least plausibility of a line, see ``plausibility``
     end: float = 0.4  # chance of an end from which on a baseline is cut
     gap: float = 1.5  # widest gap that is joined
     step: float = 0.4  # most two pieces may be out of line
@@ -236,8 +236,8 @@ def _is_line(line: TracedLine, options: TracingOptions) -> bool:
 
 # Fitted by ``training.traced_lines`` to what is traced on the tune pages, where a line counts as right when a true
 # baseline covers more than half of it: bias, then a weight for each of ``measures``.
-_BIAS = 0.0
-_WEIGHTS = (0.0, 0.0, 0.0, 0.0)
+_BIAS = -3.977
+_WEIGHTS = (2.26, 1.239, 2.023, 0.716)
 
 
 def measures(line: TracedLine) -> NDArray[np.float64]:
