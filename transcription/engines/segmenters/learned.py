@@ -7,7 +7,7 @@ side by side, and which lines are print.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ _SMALLEST_SIDE = 24  # pixels: no writing can be read on less
 _MOST_ASPECT = 20  # longer strips are no pages
 _MOST_LINES = 600  # more is texture, not writing
 _MOST_POLYGON_POINTS = 60
+_CLEARER = 0.01  # by both measures: a page turned wrongly is worse than one left to a person
+_TRIAL_SIDE = 1024  # pixels at which a page is tried in another orientation
 _NO_TRACE = 0.3  # chance of a baseline under which there is none, however short
 
 
@@ -41,7 +43,9 @@ _NO_TRACE = 0.3  # chance of a baseline under which there is none, however short
 class LearnedOptions:
     long_side: int = 1280  # pixels of the working image
     small_rise: float = 7.0  # pixels of it: below, the page is looked at again at twice the size
-    turned: float = 0.9  # least chance of another orientation
+    sideways: float = 0.5  # chance of lying on its side from which on a page is tried upright both ways
+    upended: float = 0.035  # chance of standing on its head, likewise
+    fine_print: float = 0.55  # of the page's usual rise: lower lines are the small print of a form, not its writing
     printed: float = 0.6  # chance from which on a line is said to be print
     tracing: TracingOptions = field(default_factory=TracingOptions)
     polygons: PolygonOptions = field(default_factory=PolygonOptions)
@@ -54,8 +58,18 @@ class Seen:
     lines: list[TracedLine]
     small: Gray
     scale: tuple[float, float]
-    turn: int
+    turns: NDArray[np.float32]  # (4,) chances of the quarter turns that make the page upright
     faintest: float  # chance of a baseline where it is highest
+
+    @property
+    def clearness(self) -> tuple[float, float]:
+        """How sure the network is of the lines all along them, by their length: as much as it can be where the writing
+        stands upright, and less on its head, though the lines are the same."""
+        lengths = np.array([len(line.baseline) for line in self.lines])
+        if not len(lengths):
+            return 0.0, 0.0
+        faint, chance = ([getattr(line, name) for line in self.lines] for name in ("faint", "chance"))
+        return float(np.average(faint, weights=lengths)), float(np.average(chance, weights=lengths))
 
 
 class LearnedSegmenter:
@@ -99,28 +113,48 @@ class LearnedSegmenter:
             return _nothing(width, height, f"The image is a strip of {width} × {height} pixels, not a page.")
         seen = self.look(image, self.options.long_side)
         rises = [line.rise * STRIDE for line in seen.lines]
+        turn = self.turn_of(image, seen)
         if len(rises) > 3 and np.median(rises) < self.options.small_rise:
-            turn = seen.turn
-            seen = replace(self.look(image, 2 * self.options.long_side), turn=turn)
+            seen = self.look(image, 2 * self.options.long_side)
         if not seen.lines:
             return _nothing(width, height, _why_nothing(seen))
         if len(seen.lines) > _MOST_LINES:
             return _nothing(width, height, f"The page shows {len(seen.lines)} line-like marks, too many to be writing.")
-        return self._record(seen, (width, height))
+        return self._record(seen, (width, height), turn)
 
     def look(self, image: Gray, long_side: int) -> Seen:
         """The page's lines in map pixels, as the network sees them with the page's long side at ``long_side``."""
         small = at_working_size(image, long_side)
         maps, turns = self.maps(small)
-        turn = int(turns.argmax())
         scale = (small.shape[1] / image.shape[1] / STRIDE, small.shape[0] / image.shape[0] / STRIDE)
         return Seen(
             lines=trace(maps, self.options.tracing),
             small=small,
             scale=scale,
-            turn=turn if turns[turn] >= self.options.turned else 0,
+            turns=turns,
             faintest=float(cv2.blur(maps.baseline, (9, 3)).max()),
         )
+
+    def turn_of(self, image: Gray, seen: Seen) -> int:
+        """Quarter turns clockwise that make the writing upright.
+
+        What the network says of the orientation tells that a page lies, not to which side; so the page is looked at
+        again as it would stand, and is turned where its lines are then clearer by both measures.
+        """
+        if seen.turns[1] + seen.turns[3] >= self.options.sideways:
+            tried = [1, 3]
+        elif seen.turns[2] >= self.options.upended and len(seen.lines) > 1:
+            tried = [2]
+        else:
+            return 0
+        small = at_working_size(image, _TRIAL_SIDE)
+        clear = {0: self.look(small, _TRIAL_SIDE).clearness}
+        clear |= {
+            turn: self.look(np.ascontiguousarray(np.rot90(small, -turn)), _TRIAL_SIDE).clearness for turn in tried
+        }
+        best = max(clear, key=lambda turn: clear[turn])
+        clearer = min(a - b for a, b in zip(clear[best], clear[0], strict=True))
+        return best if clearer > _CLEARER else 0
 
     def maps(self, small: Gray) -> tuple[Maps, NDArray[np.float32]]:
         """The network's maps of a page at working size, (H / 2, W / 2) each, and the chances (4,) of its turns."""
@@ -138,17 +172,25 @@ class LearnedSegmenter:
             named[name] = (1 / (1 + np.exp(-np.clip(named[name], -30, 30)))).astype(np.float32)
         return Maps(**named), chances
 
-    def _record(self, seen: Seen, size: tuple[int, int]) -> LayoutRecord:
-        outlines = outline_lines(seen.lines, self.options.polygons)
+    def _record(self, seen: Seen, size: tuple[int, int], turn: int) -> LayoutRecord:
+        traced = self._without_fine_print(seen.lines)
         lines = []
-        for line, outline in zip(seen.lines, outlines, strict=True):
+        for line, outline in zip(traced, outline_lines(traced, self.options.polygons), strict=True):
             production = "printed" if line.printed >= self.options.printed else "handwritten"
             geometry = _geometry(line.baseline, outline, seen.scale, size, production)
             if geometry is not None:
                 lines.append(geometry)
         factor = seen.small.shape[1] / size[0]
         gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
-        return arranged(lines, size, turn=seen.turn, gutter=None if gutter is None else round(gutter / factor))
+        return arranged(lines, size, turn=turn, gutter=None if gutter is None else round(gutter / factor))
+
+    def _without_fine_print(self, lines: list[TracedLine]) -> list[TracedLine]:
+        """The lines that are not much lower than most of the page's writing, by length."""
+        rises = np.array([line.rise for line in lines])
+        order = np.argsort(rises)
+        reach = np.cumsum([len(lines[i].baseline) for i in order])
+        usual = rises[order[int(np.searchsorted(reach, reach[-1] / 2))]]
+        return [line for line in lines if line.rise >= self.options.fine_print * usual]
 
 
 def _why_nothing(seen: Seen) -> str:
