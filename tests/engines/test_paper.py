@@ -62,7 +62,10 @@ def test_an_almost_black_image_is_none(level: int) -> None:
     assert said == "No writing was found on this page; it is almost black."
 
 
-@pytest.mark.parametrize("page", [PAGES["gradient"], PAGES["animal"], photograph()], ids=["gradient", "animal", "hills"])
+PICTURES = {"gradient": PAGES["gradient"], "animal": PAGES["animal"], "hills": photograph()}
+
+
+@pytest.mark.parametrize("page", PICTURES.values(), ids=PICTURES)
 def test_a_picture_is_none(page: Gray) -> None:
     assert why_no_blank_paper(page) == "No writing was found on this page, though it is not blank paper."
 
