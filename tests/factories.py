@@ -220,10 +220,17 @@ def create_revision(
     source: Source = Source.PERSON,
     author: User | None = None,
     vote: Vote | None = None,
+    mixed: bool = False,
 ) -> TranscriptRevision:
     """The next revision of a line, made its current one."""
     revision = TranscriptRevision.objects.create(
-        line=line, number=line.revisions.count() + 1, text=text, source=source, author=author, vote=vote
+        line=line,
+        number=line.revisions.count() + 1,
+        text=text,
+        source=source,
+        author=author,
+        vote=vote,
+        mixed=mixed,
     )
     line.current = revision
     line.save(update_fields=["current"])

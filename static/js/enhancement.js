@@ -31,7 +31,7 @@ const saysSame = (of) => JSON.stringify(of.map((each) => [written(each), each.we
 
 let passes = read(config.passes);
 let shown = 0; // the pass that is open and previewed
-const saved = said(passes);
+const kept = new Set(config.refused ? [] : [said(passes)]); // what is saved or on its way there
 const bundled = saysSame(read(config.bundled));
 
 // --- The list of passes ------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ const follow = () => {
   const isBundled = saysSame(passes) === bundled;
   for (const notice of form.querySelectorAll("[data-bundled]")) notice.hidden = (notice.dataset.bundled === "yes") !== isBundled;
   const unsaved = $("unsaved");
-  if (unsaved) unsaved.textContent = said(passes) === saved ? "" : unsaved.dataset.text;
+  if (unsaved) unsaved.textContent = kept.has(said(passes)) ? "" : unsaved.dataset.text;
   preview();
 };
 
@@ -216,6 +216,14 @@ $("use-bundled")?.addEventListener("click", () => {
   shown = 0;
   draw();
 });
+
+// Only who may save is asked; the form itself takes along what it sends.
+if ($("unsaved")) {
+  form.addEventListener("submit", () => kept.add(said(passes)));
+  window.addEventListener("beforeunload", (event) => {
+    if (!kept.has(said(passes))) event.preventDefault();
+  });
+}
 
 // --- The preview -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import transaction
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Dialog, Locator, expect
 from playwright.sync_api import Page as Tab
 from pytest_django.live_server_helper import LiveServer
 
@@ -158,6 +158,30 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     tab.get_by_text("Where this page comes from").click()
     expect(tab.locator(".provenance-page")).to_contain_text("show_through/thicken:amount=0.8+starter")
     shoot(tab, "enhancement-page")
+
+
+def test_leaving_with_passes_that_are_not_saved_asks_first_and_saving_does_not(
+    sign_in: SignIn, collection: Collection
+) -> None:
+    tab = open_screen(sign_in, collection)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    tab.on("dialog", stay)
+    tab.get_by_role("button", name="Remove pass 4").click()
+    expect(tab.locator("#unsaved")).to_have_text("Not saved yet")
+    tab.get_by_role("link", name="Vestry minutes").click(no_wait_after=True)
+    tab.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    expect(tab.locator(".pass-title")).to_have_text(BUNDLED[:3])
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab.locator(".messages")).to_contain_text("Saved.")
+    tab.get_by_role("link", name="Vestry minutes").click()
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("Vestry minutes")
+    assert asked == ["beforeunload"]
 
 
 def passes_of(run: Run) -> set[str]:

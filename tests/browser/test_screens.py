@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, expect
 
 from tests.factories import (
     create_collection,
@@ -20,7 +21,7 @@ from tests.factories import (
     create_user,
     create_vote,
 )
-from transcription.models import Collection, Export, PageState
+from transcription.models import Collection, Export, Page, PageState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -102,3 +103,35 @@ def test_the_list_of_keys_opens_and_closes_by_keys(
     tab.keyboard.press("ArrowDown")
     tab.keyboard.press("ArrowDown")
     assert tab.locator(".lines li.chosen .line-number").inner_text() == "2"
+
+
+def test_a_page_that_broke_says_what_failed_and_leads_back(
+    places: dict[str, int], sign_in: Callable[..., BrowserContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(page: Page) -> None:
+        raise ZeroDivisionError(f"reading page {page.pk}")
+
+    monkeypatch.setattr("transcription.views.page.line_texts", broken)
+    tab = sign_in(create_user(superuser=True)).new_page()
+    tab.goto("/collections/new/")
+    answer = tab.goto(f"/pages/{places['page']}/")
+    assert answer is not None
+    assert answer.status == 500
+    expect(tab.locator("p").first).to_contain_text("This page could not be shown")
+    assert Axe().run(tab).response["violations"] == []
+    tab.get_by_role("link", name="Back to where you were").click()
+    expect(tab).to_have_url(re.compile("/collections/new/$"))
+    tab.go_forward()
+    tab.get_by_role("link", name="To your collections").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Collections")
+
+
+def test_finding_lines_anew_says_that_repairs_do_not_come_back(
+    places: dict[str, int], sign_in: Callable[..., BrowserContext]
+) -> None:
+    tab = sign_in(create_user(superuser=True)).new_page()
+    tab.goto(f"/collections/{places['collection']}/settings/")
+    tab.get_by_role("button", name="Read again…").click()
+    box = tab.get_by_label("… and where a person drew them")
+    expect(box).to_have_accessible_description(re.compile("cannot be undone on the Lines screen"))
+    assert Axe().run(tab).response["violations"] == []

@@ -74,7 +74,12 @@ def test_a_spread_is_split_joined_and_turned(
     work_until_nothing_is_due()
     tab.reload()
     expect(tab.locator("ol.transcript li")).to_have_count(6)
-    tab.get_by_text("Turn this page").click()
+    turning = tab.get_by_role("region", name="Turn this page")
+    expect(turning).to_contain_text("Nobody has worked on its lines yet, so they are found anew")
+    bottom, first = turning.bounding_box(), tab.locator("ol.transcript li").first.bounding_box()
+    assert bottom is not None
+    assert first is not None
+    assert bottom["y"] + bottom["height"] <= first["y"], "found without scrolling past the lines"
     assert violations(tab) == []
     tab.screenshot(path=tmp_path / "menu.png")
     tab.get_by_role("button", name="Turn upside down").click()

@@ -28,7 +28,9 @@ PAGE = TranscribedPage(
     size=(800, 600),
     lines=(
         TranscribedLine("l1", GEOMETRY, "Dear ⟦Sir⟧", 0.6951, WORDS, "vote", ("DefaultLine", "Handwritten")),
-        TranscribedLine("5b3c-uuid", replace(GEOMETRY, region="marginalia"), "N.B. […] ⸢x⸣", author="person"),
+        TranscribedLine(
+            "5b3c-uuid", replace(GEOMETRY, region="marginalia"), "N.B. […] ⸢x⸣", author="person", writer="Ann Lee"
+        ),
         TranscribedLine("l1", replace(GEOMETRY, region="text"), ""),
         TranscribedLine("l4", None, "nowhere"),
     ),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,12 +21,25 @@ from tests.factories import (
     create_layout,
     create_membership,
     create_page,
+    create_revision,
     create_run,
     create_user,
     create_vote,
 )
 from tests.review.written_page import create_reviewer
-from transcription.models import Collection, Layout, LayoutLine, Line, Page, PageState, Part, Role
+from transcription.models import (
+    Collection,
+    Layout,
+    LayoutLine,
+    Line,
+    Page,
+    PageState,
+    Part,
+    Reading,
+    Role,
+    Source,
+    TranscriptRevision,
+)
 from transcription.steps.correct import save_line
 from transcription.steps.split_spread import NoSpread
 
@@ -49,6 +64,11 @@ def spread(collection: Collection | None = None, **fields: object) -> Page:
     for place in layout.places.all():
         create_vote(run=run, line=place.line)
     return page
+
+
+def histories(line: Line) -> QuerySet[TranscriptRevision, tuple[object, ...]]:
+    """What stays of each revision of a line, wherever the line goes."""
+    return line.revisions.order_by("number").values_list("number", "text", "source", "author", "mixed", "created_at")
 
 
 def prepared(page: Page) -> Page:
@@ -133,6 +153,44 @@ class TestViews:
         page.refresh_from_db()
         assert page.turn == 3
         assert client.post(reverse("review:turn", args=[page.pk]), {"way": "up"}).status_code == 400
+
+    def test_what_was_read_voted_typed_and_moved_goes_apart_and_together_again(self, client: Client) -> None:
+        page = spread()
+        reviewer = create_reviewer(page.collection)
+        client.force_login(reviewer)
+        run = page.runs.get()
+        for line, each in product(page.lines.all(), run.profile_version.stage_passes.all()):
+            Reading.objects.create(run=run, line=line, pass_version=each.pass_version, text="the Rector")
+        left, right_line = page.lines.order_by("pk")
+        save_line(line=right_line, text="the Pastor", base_revision=1, author=reviewer)
+        mixed = create_revision(line=right_line, text="the Pastor of", source=Source.PERSON, mixed=True)
+        typed = list(histories(right_line))
+        assert client.post(reverse("review:split", args=[page.pk])).status_code == 302
+        right = Page.objects.get(part=Part.RIGHT)
+        moved = right.lines.get()
+        assert moved.current is not None
+        assert (moved.current.mixed, moved.current.text) == (True, mixed.text)
+        assert list(histories(moved)) == typed
+        for half in (page, right):
+            prepared(half)
+        assert client.post(reverse("review:join", args=[right.pk])).status_code == 302
+        page.refresh_from_db()
+        assert page.part == Part.WHOLE
+        assert page.layout is not None
+        again = [place.line for place in page.layout.places.order_by("position")]
+        assert [line.current.text for line in again if line.current] == ["the Rector", "the Pastor of"]
+        assert again == [left, right_line]
+        assert list(histories(again[1])) == typed
+
+    @pytest.mark.parametrize("typed", [True, False])
+    def test_the_screen_says_whether_lines_turn_along_or_are_found_anew(self, client: Client, typed: bool) -> None:
+        page = spread(pyramid="pages/1.tif")
+        client.force_login(create_reviewer(page.collection))
+        if typed:
+            save_line(line=page.lines.latest("pk"), text="the Pastor", base_revision=1, author=create_user())
+        shown = client.get(reverse("transcription:page", args=[page.pk])).content.decode()
+        assert ("Lines and texts turn with it" in shown, "they are found anew" in shown) == (typed, not typed)
+        assert shown.index("Turn this page") < shown.index("transcript")
 
     def test_a_refusal_is_one_sentence_on_the_page(self, client: Client) -> None:
         page = spread()

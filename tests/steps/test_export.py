@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from lxml import etree
 
 from tests.factories import create_collection, create_page, create_user
@@ -48,6 +49,21 @@ def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> Non
     [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
     lines = etree.fromstring(xml.encode()).findall(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
     assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
+
+
+def test_page_xml_names_who_wrote_a_line_until_they_are_forgotten(page: Page, media_root: Path) -> None:
+    ann, bob = create_user(username="ann"), create_user(username="bob")
+    User.objects.filter(pk=ann.pk).update(first_name="Ann", last_name="Lee")
+    for line, author in zip(page.lines.order_by("pk"), (ann, bob), strict=False):
+        save_line(line=line, text="Mary", base_revision=1, author=author)
+
+    def written() -> list[tuple[str, str]]:
+        [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+        return [(line.author, line.writer) for line in page_xml.read(xml.encode()).lines]
+
+    assert written() == [("person", "Ann Lee"), ("person", "bob"), ("vote", "")]
+    ann.delete()
+    assert written() == [("person", ""), ("person", "bob"), ("vote", "")]
 
 
 def test_regions_leave_with_their_outlines_and_lines_say_how_they_were_written(page: Page, media_root: Path) -> None:

@@ -2,9 +2,9 @@
 
 Each region is one TextRegion with its outline, in the order of their first lines; lines that belong to none are grouped
 by the kind that is said of them, each run of them one TextRegion. What PAGE has no place for stands in UserDefined: who
-wrote a line (author), whether a word's outline is only estimated from its line (coords), a line's place on the page if
-it is not where its region puts it (position, 1-based), a region's kind or, where it is a mere run of lines, what was
-said of them (region).
+wrote a line (author: person or vote; writer: that person's name), whether a word's outline is only estimated from its
+line (coords), a line's place on the page if it is not where its region puts it (position, 1-based), a region's kind or,
+where it is a mere run of lines, what was said of them (region).
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class _Writer:
         for word, estimate in zip(line.words, _slices(line.words, outline), strict=True):
             self._word(element, line_id, word, estimate)
         _text_equiv(element, line.text, line.confidence)
-        notes = {"author": line.author} if line.author else {}
+        notes = {key: said for key, said in (("author", line.author), ("writer", line.writer)) if said}
         if line_id != line.id:
             notes["id"] = line.id
         if at is not None:
@@ -359,6 +359,7 @@ def _read_line(line: etree._Element, region: str, production: str) -> Transcribe
         confidence=confidence,
         words=words,
         author=notes.get("author", ""),
+        writer=notes.get("writer", ""),
         tags=tuple([*tags, structure] if structure and structure not in tags else tags),
     )
 

@@ -21,7 +21,8 @@ class TranscribedWord:
 
 @dataclass(frozen=True, slots=True)
 class TranscribedLine:
-    """``author`` is "person", "vote" or empty where it is not known; ``tags`` are the line types of the source."""
+    """``author`` is "person", "vote" or empty where it is not known, ``writer`` that person's name where it is;
+    ``tags`` are the line types of the source."""
 
     id: str
     geometry: LineGeometry | None
@@ -30,6 +31,7 @@ class TranscribedLine:
     words: tuple[TranscribedWord, ...] = ()
     author: str = ""
     tags: tuple[str, ...] = ()
+    writer: str = ""
 
 
 # The last part of a line's type, as eScriptorium's ontologies have it, and PAGE XML's words.

@@ -16,7 +16,20 @@ from django.utils import timezone
 from transcription.formats import page_xml, plain_text
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
 from transcription.htr.languages import language_tag
-from transcription.models import Collection, Export, Lane, LayoutLine, Page, PageState, Part, Source, Step, Vote, Work
+from transcription.models import (
+    Collection,
+    Export,
+    Lane,
+    LayoutLine,
+    Page,
+    PageState,
+    Part,
+    Source,
+    Step,
+    TranscriptRevision,
+    Vote,
+    Work,
+)
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.framings import framing_of
 from transcription.steps.queue import enqueue, finishing
@@ -155,4 +168,12 @@ def _line(place: LayoutLine, vote: Vote | None) -> TranscribedLine:
         words=words,
         author=current.source if current is not None else "",
         tags=(),
+        writer=_writer(current) if current is not None else "",
     )
+
+
+def _writer(revision: TranscriptRevision) -> str:
+    """The name that the history shows; nobody's where a machine wrote, a file was brought or the account is gone."""
+    if revision.source != Source.PERSON or revision.author is None:
+        return ""
+    return revision.author.get_full_name() or revision.author.get_username()

@@ -123,6 +123,7 @@ def _screen(
     }
     context["config"] = {
         "passes": passes,
+        "refused": posted is not None,
         "bundled": [{"enhancement": str(each.enhancement), "weight": each.weight} for each in bundled_passes()],
         "recipes": _recipes(),
         "mostPasses": MOST_PASSES,

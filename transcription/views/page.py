@@ -17,6 +17,7 @@ from transcription.models import Page, PageState, Part, Role
 from transcription.steps.files import local_path
 from transcription.steps.placement import other_half
 from transcription.steps.reread import changes_since_reading
+from transcription.steps.turn import is_worked_on
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
@@ -51,6 +52,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "decision": page.route_decisions.order_by("-pk").first(),
         "may_review": may_review,
         "splittable": may_review and page.part == Part.WHOLE and page.approved_at is None and bool(page.pyramid),
+        "worked_on": may_review and is_worked_on(page),  # else turning the page finds its lines anew
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
         "changed_lines": len(changes_since_reading(page).lines),
         "viewer": viewer_config(page) | {"lines": overlay(lines)},

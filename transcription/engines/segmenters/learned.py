@@ -21,6 +21,7 @@ from transcription.engines.segmenters.arrangement import arranged
 from transcription.engines.segmenters.gutter import find_gutter
 from transcription.engines.segmenters.line_input import Floats, at_working_size, network_input, padded
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
+from transcription.engines.segmenters.paper import why_no_blank_paper
 from transcription.engines.segmenters.polygons import PolygonOptions, outline_lines
 from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace
 from transcription.engines.weights_file import load_tensors, read_description
@@ -194,10 +195,11 @@ class LearnedSegmenter:
 
 
 def _why_nothing(seen: Seen) -> str:
-    """Blank where the network saw next to nothing; a faint trace of a line is not for the machine to pass over."""
-    if seen.faintest < _NO_TRACE:
-        return f"{BLANK.capitalize()}: nothing on it looks like writing."
-    return "No writing was found on this page, though something on it may be."
+    """Blank where the network saw next to nothing on paper; a faint trace of a line, a picture or a black frame is not
+    for the machine to pass over."""
+    if seen.faintest >= _NO_TRACE:
+        return "No writing was found on this page, though something on it may be."
+    return why_no_blank_paper(seen.small) or f"{BLANK.capitalize()}: nothing on it looks like writing."
 
 
 def _nothing(width: int, height: int, note: str) -> LayoutRecord:
