@@ -15,6 +15,7 @@ from transcription.steps.edit_layout import LayoutConflict, edit_layout
 from transcription.steps.invariants import violations
 from transcription.steps.layout_operations import MOST_LINES, Operation, TextAtStake
 from transcription.steps.layouts import save_layout
+from transcription.steps.moved_texts import settle_moved
 from transcription.steps.undo_layout import layout_history, redo_layout, undo_layout
 
 pytestmark = pytest.mark.django_db
@@ -425,6 +426,16 @@ def test_words_typed_on_a_line_are_not_undone_away_without_a_question(page: Page
     undo_layout(page=page, base_version=4, author=anna, sure=True)
     assert put_aside(page) == [("the old rector", whole)], "once, however often it is undone"
     assert violations_of_lines() == []
+
+
+def test_words_put_aside_by_undoing_are_put_on_no_line_by_what_is_read(page: Page, anna: User) -> None:
+    whole = line(page, 1)
+    do(page, anna, kind="split", line=whole.pk, share=0.5)
+    create_revision(line=line(page, 1), text="the old rector", author=anna)
+    undo_layout(page=page, base_version=2, author=anna, sure=True)
+    settle_moved(run=create_run(page=page), readings={whole.pk: "the old rectory"})
+    assert put_aside(page) == [("the old rector", whole)]
+    assert texts(page)[0] == "a b c d"
 
 
 def test_a_deletion_of_typed_words_is_done_again_only_when_they_mean_it(page: Page, anna: User) -> None:
