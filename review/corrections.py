@@ -12,7 +12,7 @@ from review.claims import lock, require_hold
 from review.models import WordDecision
 from transcription.htr.text import clean
 from transcription.models import DisplacedText, Line, TranscriptRevision, Vote
-from transcription.steps.correct import save_line
+from transcription.steps.correct import require_shown, save_line
 from transcription.steps.settle_displaced import NotOnTheLine, settle_displaced
 
 
@@ -31,10 +31,12 @@ def correct_line(
     """Save the line and the decisions that led to it; the line's current revision afterwards.
 
     Text that did not change makes no revision: confirming the machine's words is a decision, not a person's text.
-    Raises PageHeld, NotInReview and RevisionConflict; then nothing is written.
+    Raises PageHeld, NotInReview, LineGone and RevisionConflict; then nothing is written.
     """
     with transaction.atomic():
-        require_hold(lock(line.page), reviewer)
+        page = lock(line.page)
+        require_hold(page, reviewer)
+        require_shown(line, page)
         fresh = Line.objects.select_related("current").get(pk=line.pk)
         current = fresh.current
         if current is None or current.text != clean(text) or current.number != base_revision:

@@ -46,6 +46,10 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
     text = current.text if current is not None else ""
     voted = vote.words if vote is not None else []
     words = mark_words(text, voted, settled)
+    if current is not None and vote is not None and _is_typed_before(current, vote):
+        for word in words:
+            word["confidence"] = word["voted"] = None  # a person had written it: a new reading casts no doubt on it
+            word["settled"] = True
     if current is not None and current.source == Source.IMPORT:
         for word in words:
             word["confidence"] = None  # somebody wrote it elsewhere: how sure the machine was says nothing about it
@@ -99,6 +103,10 @@ def revision_title(revision: TranscriptRevision | None) -> str:
     if revision is None or revision.source != Source.IMPORT or revision.author is None:
         return ""
     return _("brought by %(name)s") % {"name": revision_author(revision)}
+
+
+def _is_typed_before(revision: TranscriptRevision, vote: Vote) -> bool:
+    return revision.source == Source.PERSON and revision.created_at < vote.created_at
 
 
 def _places(page: Page) -> list[LayoutLine]:

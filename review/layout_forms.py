@@ -34,5 +34,11 @@ class VersionForm(forms.Form):
     version = forms.IntegerField(min_value=0)
 
 
+class BackForm(VersionForm):
+    """``sure``: also where words that a person typed lose their line."""
+
+    sure = forms.BooleanField(required=False)
+
+
 class ChangeForm(VersionForm):
     operation = OperationField(max_length=MOST_CHARACTERS)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from review import claims, layouts
 from review.answers import answers_json, cleaned, signed_in
 from review.forms import QueueForm
-from review.layout_forms import ChangeForm, VersionForm
+from review.layout_forms import BackForm, ChangeForm
 from review.layout_wording import texts
 from review.views import filter_query
 from transcription.htr.languages import language_tag
@@ -85,21 +85,24 @@ def change(request: HttpRequest, pk: int) -> dict[str, Any]:
 @answers_json
 def undo(request: HttpRequest, pk: int) -> dict[str, Any]:
     """Take the last change back."""
-    version = cleaned(VersionForm(request.POST))["version"]
-    return _answer(layouts.undo_change(page=_page(request, pk), base_version=version, reviewer=signed_in(request)))
+    return _answer(layouts.undo_change(page=_page(request, pk), reviewer=signed_in(request), **_back(request)))
 
 
 @answers_json
 def redo(request: HttpRequest, pk: int) -> dict[str, Any]:
     """Make the change again that was undone last."""
-    version = cleaned(VersionForm(request.POST))["version"]
-    return _answer(layouts.redo_change(page=_page(request, pk), base_version=version, reviewer=signed_in(request)))
+    return _answer(layouts.redo_change(page=_page(request, pk), reviewer=signed_in(request), **_back(request)))
 
 
 @answers_json
 def read_again(request: HttpRequest, pk: int) -> dict[str, Any]:
     """Read the changed lines again."""
     return {"layout": layouts.read_changes(page=_page(request, pk), reviewer=signed_in(request))}
+
+
+def _back(request: HttpRequest) -> dict[str, Any]:
+    data = cleaned(BackForm(request.POST))
+    return {"base_version": data["version"], "sure": data["sure"]}
 
 
 def _answer(changed: layouts.Changed) -> dict[str, Any]:

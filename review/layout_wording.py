@@ -46,6 +46,7 @@ def texts() -> dict[str, str]:
             "Click along the foot of the writing; Enter or a double click ends the line. "
             "By keys: arrows move the cross (Shift: further), Space sets a point."
         ),
+        "hintAddingOne": _("1 point. Click on along the writing; Backspace takes it back, Esc gives up."),
         "hintAdding": _(
             "{count} points. Enter or a double click ends the line, Backspace takes the last point back, Esc gives up."
         ),

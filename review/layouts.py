@@ -19,7 +19,7 @@ from transcription.steps.edit_layout import LayoutConflict, edit_layout, regions
 from transcription.steps.flow import OPEN
 from transcription.steps.layout_operations import Operation
 from transcription.steps.layout_regions import kind_of
-from transcription.steps.reread import changes_since_reading, reread
+from transcription.steps.reread import Changes, changes_since_reading, reread
 from transcription.steps.undo_layout import layout_history, redo_layout, undo_layout
 
 
@@ -52,23 +52,28 @@ def change_lines(*, page: Page, base_version: int, operation: Operation, reviewe
     return _held(page, reviewer, act)
 
 
-def undo_change(*, page: Page, base_version: int, reviewer: User) -> Changed:
-    """Take the last change back. Raises as ``change_lines`` does."""
+def undo_change(*, page: Page, base_version: int, reviewer: User, sure: bool = False) -> Changed:
+    """Take the last change back; ``sure``: also where words that a person typed lose their line, which are then kept
+    beside the page's text. Raises as ``change_lines`` does."""
 
     def act(locked: Page) -> tuple[list[int], str]:
         change = layout_history(locked).undone
-        undo_layout(page=locked, base_version=base_version, author=reviewer)
+        undo_layout(page=locked, base_version=base_version, author=reviewer, sure=sure)
+        if sure:
+            return [], _("Undone: %(change)s; what was typed is kept beside the text") % {"change": change}
         return [], _("Undone: %(change)s") % {"change": change}
 
     return _held(page, reviewer, act)
 
 
-def redo_change(*, page: Page, base_version: int, reviewer: User) -> Changed:
-    """Make the change again that was undone last. Raises as ``change_lines`` does."""
+def redo_change(*, page: Page, base_version: int, reviewer: User, sure: bool = False) -> Changed:
+    """Make the change again that was undone last, otherwise like ``undo_change``."""
 
     def act(locked: Page) -> tuple[list[int], str]:
         change = layout_history(locked).redone
-        redo_layout(page=locked, base_version=base_version, author=reviewer)
+        redo_layout(page=locked, base_version=base_version, author=reviewer, sure=sure)
+        if sure:
+            return [], _("Done again: %(change)s; what was typed is kept beside the text") % {"change": change}
         return [], _("Done again: %(change)s") % {"change": change}
 
     return _held(page, reviewer, act)
@@ -102,7 +107,8 @@ def layout_data(page: Page) -> dict[str, Any]:
     fresh = Page.objects.select_related("layout", "run").get(pk=page.pk)
     layout = fresh.layout
     history = layout_history(fresh)
-    changes = changes_since_reading(fresh)
+    # Nobody waits for the lines of a page that is approved.
+    changes = changes_since_reading(fresh) if fresh.state == PageState.IN_REVIEW else Changes()
     being_read = _being_read(fresh)
     waiting = {*changes.lines, *being_read}
     regions = regions_of(layout)

@@ -91,7 +91,8 @@ def _behind(last: Page, order: Order) -> Q:
 
 
 def unsure_words(runs: Iterable[int | None]) -> dict[int, int]:
-    """How many words of each run the vote was unsure of, by the last stage that read them."""
+    """How many words of each run the vote was unsure of, by the last stage that read them; none where a person had
+    typed the line before."""
     wanted = [run for run in runs if run is not None]
     if not wanted:
         return {}
@@ -99,10 +100,13 @@ def unsure_words(runs: Iterable[int | None]) -> dict[int, int]:
         cursor.execute(
             """
             SELECT last.run_id, count(*)
-            FROM (SELECT DISTINCT ON (run_id, line_id) run_id, words FROM transcription_vote
-                  WHERE run_id = ANY(%s) ORDER BY run_id, line_id, stage DESC) last
+            FROM (SELECT DISTINCT ON (run_id, line_id) run_id, line_id, words, created_at
+                  FROM transcription_vote WHERE run_id = ANY(%s) ORDER BY run_id, line_id, stage DESC) last
+            JOIN transcription_line line ON line.id = last.line_id
+            LEFT JOIN transcription_transcriptrevision current ON current.id = line.current_id
             CROSS JOIN LATERAL jsonb_array_elements(last.words) word
             WHERE (word->>'confidence')::float < %s
+              AND NOT (current.source IS NOT DISTINCT FROM 'person' AND current.created_at < last.created_at)
             GROUP BY last.run_id
             """,
             [wanted, UNSURE_BELOW],

@@ -88,7 +88,9 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
     )
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
+    changed = len(changes_since_reading(page).lines)
     data = page_data(page) | {
+        "changedLines": changed,
         "title": page.label,
         "user": user.pk,
         "image": viewer_config(page),
@@ -115,7 +117,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "modes": Approval.Mode,
         "brought": brought_for(page),
         "displaced": displaced_of(page),
-        "changed_lines": len(changes_since_reading(page).lines),
+        "changed_lines": changed,
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }

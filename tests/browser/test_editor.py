@@ -11,13 +11,16 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from playwright.sync_api import BrowserContext, expect
 from playwright.sync_api import Page as Tab
+from pydantic import TypeAdapter
 from pytest_django.live_server_helper import LiveServer
 
 from review.claims import claim_page
+from review.layouts import change_lines
 from review.models import Approval, Claim, WordDecision
 from tests.factories import create_revision
 from tests.review.written_page import create_reviewer, create_written_page
 from transcription.models import Line, Page, PageState, Source
+from transcription.steps.layout_operations import Operation
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -346,3 +349,53 @@ def test_queue_and_editor_have_no_accessibility_violations(
     tab.wait_for_selector(".past")
     found["history"] = Axe().run(tab)
     assert {name: result.generate_report() for name, result in found.items() if result.violations_count} == {}
+
+
+def test_text_of_a_line_that_was_split_elsewhere_is_kept_and_used_on_another(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    split = TypeAdapter[Operation](Operation).validate_python(
+        {"kind": "split", "line": line_at(page, 1).pk, "share": 0.5}
+    )
+    type_into_line(tab, page, 1, "typed in the other tab")
+    change_lines(page=page, base_version=1, operation=split, reviewer=reviewer)
+    tab.keyboard.press("Enter")
+    refused = tab.locator("[data-notice=refused]")
+    expect(refused).to_contain_text("The lines of this page were changed in the meantime")
+    expect(refused).to_contain_text("Your text is kept on this computer.")
+    expect(tab.get_by_test_id("saving")).to_have_attribute("data-state", "unsaved")
+    refused.get_by_role("button", name="Reload").click()
+    homeless = tab.locator(".notice", has_text="no longer on this page: “typed in the other tab”")
+    expect(homeless).to_be_visible()
+    expect(tab.locator("body[data-held=true]")).to_be_attached()
+    page.refresh_from_db()
+    tab.locator(f'[data-line="{line_at(page, 1).pk}"] .line-number').click()
+    homeless.get_by_role("button", name="Use on this line").click()
+    saved(tab)
+    assert text_at(page, 1) == "typed in the other tab"
+    expect(homeless).to_have_count(0)
+    tab.reload()
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.locator(".notice", has_text="typed in the other tab")).to_have_count(0)
+
+
+def test_approving_says_how_many_changed_lines_wait(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    split = TypeAdapter[Operation](Operation).validate_python(
+        {"kind": "split", "line": line_at(page, 1).pk, "share": 0.5}
+    )
+    change_lines(page=page, base_version=1, operation=split, reviewer=reviewer)
+    tab = open_editor(sign_in(reviewer), page)
+    expect(tab.get_by_test_id("changed-lines")).to_contain_text("lines were changed")
+    tab.locator("#approve").click()
+    expect(tab.locator("#approve-changed")).to_contain_text("changed lines have not been read again.")
+    tab.click("#approve-sure")
+    tab.wait_for_url(lambda url: f"/pages/{page.pk}/" not in url)
+    tab.goto(f"/review/pages/{page.pk}/")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.get_by_test_id("changed-lines")).to_have_count(0)
+    tab.goto(f"/review/pages/{page.pk}/layout/")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    for what in ("reread", "waiting"):
+        expect(tab.get_by_test_id(what)).to_be_hidden()
+    expect(tab.locator("#lines")).not_to_contain_text("to be read")

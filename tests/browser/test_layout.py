@@ -402,6 +402,59 @@ def test_what_a_person_typed_is_asked_about_before_it_goes(sign_in: SignIn, writ
     assert texts(written)[1] == "what stands there"
 
 
+def test_words_typed_on_a_piece_are_not_undone_away(sign_in: SignIn, written: Page, anna: User) -> None:
+    tab = open_layout(sign_in(anna), written)
+    row(tab, 1).click()
+    tab.keyboard.press("s")
+    tab.keyboard.press("Enter")
+    done(tab, "Line 1 split in two.")
+    create_revision(line=places(written)[0].line, text="typed by a person", author=anna)
+    dialog = tab.locator("#back-dialog")
+    tab.keyboard.press("u")
+    expect(dialog).to_contain_text("Line 1 has text that a person typed: “typed by a person”")
+    assert Axe().run(tab).response["violations"] == []
+    picture(tab, "undo")
+    tab.keyboard.press("Enter")  # keeping is what Enter does
+    expect(dialog).to_be_hidden()
+    rows(tab, 5)
+    tab.keyboard.press("u")
+    tab.click("#back-sure")
+    done(tab, "Undone: Line 1 split in two; what was typed is kept beside the text.")
+    rows(tab, 4)
+    tab.goto(f"/review/pages/{written.pk}/")
+    expect(tab.locator("#displaced")).to_contain_text("typed by a person")
+
+
+def test_what_is_marked_in_the_text_is_nothing_that_this_screen_decides(
+    sign_in: SignIn, written: Page, anna: User
+) -> None:
+    tab = open_layout(sign_in(anna), written)
+    tab.locator("#separator").focus()
+    tab.keyboard.press("ArrowLeft")  # something of this screen is remembered
+    tab.goto(f"/review/pages/{written.pk}/")
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.locator("#below-value")).to_have_text("70 %")
+    expect(tab.locator(".word-low")).to_have_count(3)
+    kept = "JSON.parse(localStorage.getItem('longhand:editor'))"
+    assert list(tab.evaluate(kept)) == ["layoutSplit"]
+    tab.locator("#below").focus()
+    tab.keyboard.press("Home")  # a wish of 0 is one
+    tab.reload()
+    expect(tab.locator("body[data-ready]")).to_be_attached()
+    expect(tab.locator("#below-value")).to_have_text("0 %")
+    expect(tab.locator(".word-low")).to_have_count(0)
+
+
+def test_the_line_that_was_moved_is_named(sign_in: SignIn, written: Page, anna: User) -> None:
+    tab = open_layout(sign_in(anna), written)
+    row(tab, 4).click()
+    tab.keyboard.press("Alt+ArrowUp")
+    done(tab, "Line 4 moved to place 3.")
+    tab.keyboard.press("a")
+    tab.keyboard.press("Space")
+    expect(tab.locator("#hint")).to_contain_text("1 point.")
+
+
 def test_two_people_never_change_the_lines_at_once(sign_in: SignIn, written: Page, anna: User) -> None:
     tab = open_layout(sign_in(anna), written)
     colleague = create_reviewer(written.collection, username="colleague")

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from review.claims import claim_page
 from review.models import Claim, WordDecision
-from tests.factories import create_revision
+from tests.factories import create_layout, create_revision
 from tests.review.written_page import create_reviewer, create_written_page
-from transcription.models import Line, Source, TranscriptRevision
+from transcription.models import Line, Page, Source, TranscriptRevision
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +100,20 @@ def test_a_repeated_save_adds_no_revision_and_no_decision(client: Client, line: 
         assert save(client, line, CORRECTED, 1, decisions).status_code == 200
     assert line.revisions.count() == 2
     assert WordDecision.objects.count() == 1
+
+
+def test_a_line_that_left_the_page_gets_409_and_takes_neither_text_nor_decision(
+    client: Client, line: Line, reviewer: User
+) -> None:
+    assert line.current is not None
+    create_layout(page=Page.objects.get(pk=line.page_id))
+    decisions = [{"word": 4, "kind": "confirmed", "after": "Anne"}]
+    for text in (CORRECTED, line.current.text):
+        answer = save(client, line, text, 1, decisions)
+        assert (answer.status_code, answer.json()["code"]) == (409, "line-gone")
+        assert "were changed in the meantime" in answer.json()["message"]
+    assert line.revisions.count() == 1
+    assert not WordDecision.objects.exists()
 
 
 def test_the_signed_out_get_401_not_a_login_page(client: Client, line: Line) -> None:

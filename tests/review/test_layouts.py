@@ -22,6 +22,7 @@ from review.claims import claim_page
 from review.corrections import Decision, correct_line
 from review.editor import page_data
 from review.models import Claim, WordDecision
+from review.queue import unsure_words
 from tests.factories import create_membership, create_revision, create_user
 from tests.review.written_page import TEXT, create_reviewer, create_written_page
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
@@ -156,6 +157,39 @@ def test_text_at_stake_is_said_with_a_code(anna: Client, page: Page, reviewer: U
     assert change(anna, page, 1, kind="delete", lines=[one.pk], sure=True).status_code == 200
 
 
+def test_typed_words_are_undone_away_only_when_the_reviewer_is_sure(anna: Client, page: Page, reviewer: User) -> None:
+    change(anna, page, 1, kind="split", line=lines(page)[0], share=0.5)
+    create_revision(line=Line.objects.get(pk=lines(page)[0]), text="the old rector", author=reviewer)
+    asked = post(anna, page, "undo", version=2)
+    assert (asked.status_code, asked.json()["code"]) == (409, "text-at-stake")
+    assert "“the old rector”" in asked.json()["message"]
+    answer = post(anna, page, "undo", version=2, sure="true")
+    assert answer.json()["done"] == "Undone: Line 1 split in two; what was typed is kept beside the text"
+    for url in (reverse("review:unplaced", args=[page.pk]), reverse("review:editor", args=[page.pk])):
+        assert "the old rector" in anna.get(url).content.decode()
+
+
+def test_a_line_that_a_person_typed_stays_settled_when_it_is_read_again(client: Client, read_page: Page) -> None:
+    page = read_page
+    reviewer = create_reviewer(page.collection)
+    client.force_login(reviewer)
+    change(client, page, 1, kind="split", line=lines(page)[0], share=0.5)
+    typed = Line.objects.get(pk=lines(page)[0])
+    create_revision(line=typed, text="the old", author=reviewer)
+    post(client, page, "reread")
+    work_until_nothing_is_due()
+    page = Page.objects.get(pk=page.pk)
+    doubted = {
+        each["id"]: [word["text"] for word in each["words"] if not word["settled"] and word["confidence"] < 0.7]
+        for each in page_data(page)["lines"]
+    }
+    assert doubted.pop(typed.pk) == []
+    assert all(len(words) == 3 for words in doubted.values())
+    assert unsure_words([page.run_id]) == {page.run_id: 9}
+    mine = next(each for each in page_data(page)["lines"] if each["id"] == typed.pk)
+    assert [word["voted"] for word in mine["words"]] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -271,3 +305,6 @@ def test_lines_of_an_approved_page_wait_for_nobody(client: Client, read_page: Pa
     change(client, page, 1, kind="split", line=lines(page)[0], share=0.5)
     Page.objects.filter(pk=page.pk).update(state=PageState.REVIEWED, approved_at=Now())
     assert "wait to be read" not in client.get(reverse("transcription:page", args=[page.pk])).content.decode()
+    layout = client.get(reverse("review:layout-state", args=[page.pk])).json()["layout"]
+    assert (layout["waiting"], layout["stale"]) == (0, False)
+    assert not any(line["waits"] for line in layout["lines"])

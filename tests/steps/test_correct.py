@@ -8,7 +8,7 @@ from django.db import connection
 from tests.factories import create_layout, create_page, create_revision, create_run, create_user, create_vote
 from transcription.models import Line, Page, Source
 from transcription.models.transcript import PRECEDENCE
-from transcription.steps.correct import RevisionConflict, save_line
+from transcription.steps.correct import LineGone, RevisionConflict, save_line
 from transcription.steps.revise import outranked_by
 
 
@@ -50,6 +50,13 @@ class TestSaving:
         save_line(line=line, text="the Rector", base_revision=1, author=create_user())
         with pytest.raises(RevisionConflict):
             save_line(line=line, text="the Rector", base_revision=1, author=create_user())
+
+    def test_a_line_that_left_the_page_takes_no_text(self) -> None:
+        line, author = a_line(), create_user()
+        create_layout(page=line.page, lines=1)
+        with pytest.raises(LineGone, match="no longer among them"):
+            save_line(line=line, text="the Rector", base_revision=1, author=author)
+        assert line.revisions.count() == 1
 
     def test_a_machine_that_read_meanwhile_is_named(self) -> None:
         line = a_line()

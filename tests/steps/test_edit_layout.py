@@ -10,11 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.factories import create_layout, create_page, create_revision, create_run, create_user, create_vote, word
 from transcription.errors import BadInput
-from transcription.models import Layout, Line, Page, Source
+from transcription.models import DisplacedText, Layout, Line, Page, Source
 from transcription.steps.edit_layout import LayoutConflict, edit_layout
 from transcription.steps.invariants import violations
 from transcription.steps.layout_operations import MOST_LINES, Operation, TextAtStake
 from transcription.steps.layouts import save_layout
+from transcription.steps.moved_texts import settle_moved
 from transcription.steps.undo_layout import layout_history, redo_layout, undo_layout
 
 pytestmark = pytest.mark.django_db
@@ -398,8 +399,71 @@ def test_lines_that_come_back_by_undoing_are_the_same_lines(page: Page, anna: Us
     do(page, anna, kind="merge", lines=before[:2])
     merged = line(page, 1)
     create_revision(line=merged, text="typed on the joined line", author=anna)
-    undo_layout(page=page, base_version=2, author=anna)
+    undo_layout(page=page, base_version=2, author=anna, sure=True)
     assert lines(page) == before
     redo_layout(page=page, base_version=3, author=anna)
     assert line(page, 1) == merged
     assert texts(page)[0] == "typed on the joined line"
+
+
+def put_aside(page: Page) -> list[tuple[str, Line | None]]:
+    """Texts without a line, each with the line beside which it stood."""
+    return [(each.revision.text, each.near) for each in DisplacedText.objects.unsettled().filter(page=page)]
+
+
+def test_words_typed_on_a_line_are_not_undone_away_without_a_question(page: Page, anna: User) -> None:
+    whole = line(page, 1)
+    do(page, anna, kind="split", line=whole.pk, share=0.5)
+    create_revision(line=line(page, 1), text="the old rector", author=anna)
+    with pytest.raises(TextAtStake, match=r"^Line 1 has text that a person typed: “the old rector”"):
+        undo_layout(page=page, base_version=2, author=anna)
+    assert page.layouts.count() == 2
+    undo_layout(page=page, base_version=2, author=anna, sure=True)
+    assert put_aside(page) == [("the old rector", whole)]
+    redo_layout(page=page, base_version=3, author=anna)
+    assert texts(page)[0] == "the old rector"
+    assert put_aside(page) == [], "it stands on its line again"
+    undo_layout(page=page, base_version=4, author=anna, sure=True)
+    assert put_aside(page) == [("the old rector", whole)], "once, however often it is undone"
+    assert violations_of_lines() == []
+
+
+def test_words_put_aside_by_undoing_are_put_on_no_line_by_what_is_read(page: Page, anna: User) -> None:
+    whole = line(page, 1)
+    do(page, anna, kind="split", line=whole.pk, share=0.5)
+    create_revision(line=line(page, 1), text="the old rector", author=anna)
+    undo_layout(page=page, base_version=2, author=anna, sure=True)
+    settle_moved(run=create_run(page=page), readings={whole.pk: "the old rectory"})
+    assert put_aside(page) == [("the old rector", whole)]
+    assert texts(page)[0] == "a b c d"
+
+
+def test_a_deletion_of_typed_words_is_done_again_only_when_they_mean_it(page: Page, anna: User) -> None:
+    do(page, anna, kind="delete", lines=[line(page, 2).pk])
+    undo_layout(page=page, base_version=2, author=anna)
+    create_revision(line=line(page, 2), text="typed", author=anna)
+    with pytest.raises(TextAtStake, match=r"^Line 2 has text that a person typed: “typed”"):
+        redo_layout(page=page, base_version=3, author=anna)
+    redo_layout(page=page, base_version=3, author=anna, sure=True)
+    assert [text for text, _near in put_aside(page)] == ["typed"]
+
+
+def test_typed_words_that_stand_on_the_lines_that_come_back_are_not_asked_about(page: Page, anna: User) -> None:
+    for position, text in ((1, "typed on one"), (2, "typed on two")):
+        create_revision(line=line(page, position), text=text, author=anna)
+    do(page, anna, kind="merge", lines=lines(page)[:2])
+    do(page, anna, kind="split", line=line(page, 1).pk, share=0.5)
+    for version in (3, 4):
+        undo_layout(page=page, base_version=version, author=anna)
+    assert texts(page)[:2] == ["typed on one", "typed on two"]
+    for version in (5, 6):
+        redo_layout(page=page, base_version=version, author=anna)
+    assert put_aside(page) == []
+
+
+def test_of_two_neighbours_that_change_places_the_one_that_was_moved_is_named(page: Page, anna: User) -> None:
+    one, two, three, four = lines(page)
+    up = do(page, anna, kind="order", lines=[one, two, four, three], moved=four)
+    assert up.change == "Line 4 moved to place 3"
+    down = do(page, anna, kind="order", lines=[two, one, four, three], moved=one)
+    assert down.change == "Line 1 moved to place 2"

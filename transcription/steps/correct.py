@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from transcription.errors import Conflict
 from transcription.htr.text import clean
-from transcription.models import Line, Page, Source, TranscriptRevision
+from transcription.models import LayoutLine, Line, Page, Source, TranscriptRevision
 from transcription.steps.placement import settle_typed
 from transcription.steps.revise import revise
 
@@ -25,14 +26,29 @@ class RevisionConflict(Conflict):
         self.current = current
 
 
+class LineGone(Conflict):
+    """The line is in no layout that the page shows: its text would be out of sight."""
+
+    code = "line-gone"
+
+
+def require_shown(line: Line, page: Page) -> None:
+    """Raises LineGone where the page's present layout has no such line. The caller holds the page lock."""
+    if not LayoutLine.objects.filter(layout=page.layout_id, line=line).exists():
+        raise LineGone(
+            _("The lines of this page were changed in the meantime; this one is no longer among them. Reload the page.")
+        )
+
+
 def save_line(*, line: Line, text: str, base_revision: int, author: User) -> TranscriptRevision:
     """Append ``text`` as a person's revision and return it. Takes the page lock.
 
     ``base_revision`` is the number of the revision the editor started from (0: none). The same text saved again by
-    the same person (a repeated request) returns the revision that is there. Raises RevisionConflict.
+    the same person (a repeated request) returns the revision that is there. Raises RevisionConflict and LineGone.
     """
     with transaction.atomic():
         page = Page.objects.select_for_update().get(pk=line.page_id)
+        require_shown(line, page)
         fresh = Line.objects.select_related("current__author").get(pk=line.pk)
         current = fresh.current
         if current is not None and _is_repeated(current, clean(text), base_revision, author):

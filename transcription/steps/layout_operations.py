@@ -34,7 +34,7 @@ Lines = Annotated[list[LineId], Field(min_length=1, max_length=MOST_LINES)]
 
 
 class TextAtStake(Conflict):
-    """Lines that bear a person's text are to be deleted, and nobody has said yet that they mean it."""
+    """Lines that bear a person's text are to leave the page, and nobody has said yet that they mean it."""
 
     code = "text-at-stake"
 
@@ -108,7 +108,7 @@ class Delete(_Operation):
 
     def apply(self, draft: Draft) -> str:
         chosen = draft.indexes(self.lines)
-        typed = [i for i in chosen if _is_typed(draft.places[i][1])]
+        typed = [i for i in chosen if is_typed(draft.places[i][1])]
         if typed and not self.sure:
             raise TextAtStake(
                 ngettext(
@@ -116,7 +116,7 @@ class Delete(_Operation):
                     "Lines %(numbers)s have text that people typed.",
                     len(typed),
                 )
-                % {"numbers": _numbers(typed)}
+                % {"numbers": numbers(typed)}
             )
         draft.places = [place for i, place in enumerate(draft.places) if i not in set(chosen)]
         following = min(chosen[0], len(draft.places) - 1)
@@ -176,7 +176,7 @@ class Merge(_Operation):
         gone = set(chosen[1:])
         draft.places = [place for i, place in enumerate(draft.places) if i not in gone]
         draft.touched = [new.pk]
-        return _("Lines %(numbers)s merged") % {"numbers": _numbers(chosen)}
+        return _("Lines %(numbers)s merged") % {"numbers": numbers(chosen)}
 
 
 class Reshape(_Operation):
@@ -198,10 +198,12 @@ class Reshape(_Operation):
 
 
 class Order(_Operation):
-    """All lines of the page in the order in which they are to be read."""
+    """All lines of the page in the order in which they are to be read. ``moved``: the one that was moved, which of two
+    neighbours that change places nothing else tells."""
 
     kind: Literal["order"]
     lines: Lines
+    moved: LineId | None = None
 
     def apply(self, draft: Draft) -> str:
         before = [line.pk for _geometry, line in draft.places]
@@ -209,7 +211,7 @@ class Order(_Operation):
             raise BadInput("An order names each line of the page once.", code="no-order")
         by_line = {line.pk: (geometry, line) for geometry, line in draft.places}
         draft.places = [by_line[line] for line in self.lines]
-        moved = _moved(before, self.lines)
+        moved = _moved(before, self.lines, self.moved)
         draft.touched = [moved] if moved is not None else []
         if moved is None:
             return _("Order of lines changed")
@@ -236,7 +238,7 @@ class Tag(_Operation):
         draft.places = [(geometry, line) for geometry, (_old, line) in zip(geometries, draft.places, strict=True)]
         draft.touched = [draft.places[i][1].pk for i in chosen]
         said = self.region if self.region is not None else self.production
-        values = {"numbers": _numbers(chosen), "tag": said.label if said is not None else ""}
+        values = {"numbers": numbers(chosen), "tag": said.label if said is not None else ""}
         return ngettext("Line %(numbers)s: %(tag)s", "Lines %(numbers)s: %(tag)s", len(chosen)) % values
 
 
@@ -274,22 +276,24 @@ def _join_texts(new: Line, parts: Sequence[TranscriptRevision], text: str | None
         revise(line=new, text=said, source=Source(least.source), author=least.author, transcript=least.transcript)
 
 
-def _is_typed(line: Line) -> bool:
+def is_typed(line: Line) -> bool:
+    """Whether words that a person typed stand on the line."""
     return line.current is not None and line.current.source == Source.PERSON and line.current.text != ""
 
 
-def _moved(before: Sequence[T], after: Sequence[T]) -> T | None:
-    """The one item that was moved, None where more than one was."""
+def _moved(before: Sequence[T], after: Sequence[T], said: T | None) -> T | None:
+    """The one item that was moved, ``said`` where that is possible, None where more than one was."""
     first = next((i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b), None)
     if first is None:
         return None
-    for item in (before[first], after[first]):
+    either = (before[first], after[first])
+    for item in either[::-1] if said == after[first] else either:
         if [each for each in before if each != item] == [each for each in after if each != item]:
             return item
     return None
 
 
-def _numbers(indexes: Sequence[int]) -> str:
+def numbers(indexes: Sequence[int]) -> str:
     """Indexes as people count, neighbours from three on as a stretch: "1, 4–6"."""
     stretches: list[list[int]] = []
     for index in indexes:
@@ -302,4 +306,4 @@ def _numbers(indexes: Sequence[int]) -> str:
 
 
 def _said(one: str, many: str, indexes: Sequence[int]) -> str:
-    return ngettext(one, many, len(indexes)) % {"numbers": _numbers(indexes)}
+    return ngettext(one, many, len(indexes)) % {"numbers": numbers(indexes)}

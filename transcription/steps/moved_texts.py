@@ -72,6 +72,17 @@ def keep_displaced(
     )
 
 
+def keep_taken_back(*, layout: Layout, lines: Sequence[Line], near: Line | None) -> None:
+    """Remember the texts of lines that ``layout``, an earlier one brought back, does not show; each once."""
+    known = DisplacedText.objects.filter(revision__in=[line.current_id for line in lines], resolved_at=None)
+    kept = set(known.values_list("revision", flat=True))
+    DisplacedText.objects.bulk_create(
+        DisplacedText(page_id=layout.page_id, layout=layout, line=line, revision=line.current, near=near)
+        for line in lines
+        if line.current_id not in kept
+    )
+
+
 def settle_moved(*, run: Run, readings: Mapping[int, str]) -> None:
     """Correct by what was first read on a layout's lines, by their ids, where geometry put words: between the pieces
     of a line, and displaced words on the line that they are."""
@@ -115,7 +126,9 @@ def _divide_again(lines: Sequence[Line], layout: Layout, readings: Mapping[int, 
 
 
 def _place_displaced(lines: Sequence[Line], layout: Layout, readings: Mapping[int, str]) -> None:
-    for displaced in DisplacedText.objects.unsettled().filter(layout=layout).select_related("revision__author"):
+    # What a person's undo put aside is part of a line that is back: they alone say where it belongs.
+    waiting = DisplacedText.objects.unsettled().filter(layout=layout, layout__author=None)
+    for displaced in waiting.select_related("revision__author"):
         text = normalised(displaced.revision.text)
         free = [line for line in lines if line.current is None or not outranked_by(Source.VOTE, line.current)]
         likeness = [Levenshtein.normalized_similarity(text, normalised(readings[line.pk])) for line in free]

@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.utils.translation import ngettext
 
 from transcription.errors import BadInput
-from transcription.models import Layout, Page
+from transcription.htr.records import LineGeometry
+from transcription.models import Layout, Line, Page
 from transcription.steps.edit_layout import places_of, regions_of, require_version, take
+from transcription.steps.layout_operations import TextAtStake, is_typed, numbers
 from transcription.steps.layouts import save_layout
+from transcription.steps.moved_texts import keep_taken_back
 
 DEEPEST = 500  # versions that are looked back over
 
@@ -40,28 +44,44 @@ def layout_history(page: Page) -> History:
     )
 
 
-def undo_layout(*, page: Page, base_version: int, author: User) -> Layout:
-    """Bring back the layout before the last change. The caller holds the page lock. Raises LayoutConflict, BadInput."""
+def undo_layout(*, page: Page, base_version: int, author: User, sure: bool = False) -> Layout:
+    """Bring back the layout before the last change. The caller holds the page lock.
+
+    Words that a person typed and that would stand on no line any more are put aside as DisplacedTexts where they are
+    ``sure``. Raises LayoutConflict, BadInput, and TextAtStake where they are not.
+    """
     require_version(page, base_version)
     earlier = layout_history(page).undo
     if earlier is None:
         raise BadInput("There is no change of the lines to undo.", code="nothing-to-undo")
-    return _bring_back(page, earlier, author)
+    return _bring_back(page, earlier, author, sure)
 
 
-def redo_layout(*, page: Page, base_version: int, author: User) -> Layout:
-    """Do again what was undone last. The caller holds the page lock. Raises LayoutConflict, BadInput."""
+def redo_layout(*, page: Page, base_version: int, author: User, sure: bool = False) -> Layout:
+    """Do again what was undone last, otherwise like ``undo_layout``."""
     require_version(page, base_version)
     later = layout_history(page).redo
     if later is None:
         raise BadInput("There is no change of the lines to do again.", code="nothing-to-redo")
-    return _bring_back(page, later, author)
+    return _bring_back(page, later, author, sure)
 
 
-def _bring_back(page: Page, layout: Layout, author: User) -> Layout:
+def _bring_back(page: Page, layout: Layout, author: User, sure: bool) -> Layout:
+    before, after = places_of(page.layout), places_of(layout)
+    leaving = _typed_words_without_a_line(before, after)
+    if leaving and not sure:
+        first = before[leaving[0]][1].current
+        raise TextAtStake(
+            ngettext(
+                "Line %(numbers)s has text that a person typed: “%(text)s”. It would stand on no line any more.",
+                "Lines %(numbers)s have text that people typed: “%(text)s” … It would stand on no line any more.",
+                len(leaving),
+            )
+            % {"numbers": numbers(leaving), "text": first.text if first is not None else ""}
+        )
     copy = save_layout(
         page=page,
-        places=places_of(layout),
+        places=after,
         regions=regions_of(layout),
         source=author.get_username()[:80],
         note=layout.note,
@@ -70,7 +90,39 @@ def _bring_back(page: Page, layout: Layout, author: User) -> Layout:
         change=layout.change,
     )
     take(page, copy)
+    for index in leaving:
+        keep_taken_back(layout=copy, lines=[before[index][1]], near=_nearest(before[index][0], after))
     return copy
+
+
+def _typed_words_without_a_line(
+    before: list[tuple[LineGeometry, Line]], after: list[tuple[LineGeometry, Line]]
+) -> list[int]:
+    """Which lines of ``before`` take words that a person typed out of sight: those of a line that is split or merged
+    again stand on the lines that come back for it, if nobody has changed them since."""
+    here, there = {line.pk for _geometry, line in before}, {line.pk for _geometry, line in after}
+    back = " ".join(line.current.text for _geometry, line in after if line.pk not in here and line.current is not None)
+    return [
+        index
+        for index, (_geometry, line) in enumerate(before)
+        if line.pk not in there and is_typed(line) and f" {line.current.text} " not in f" {back} "  # type: ignore[union-attr]  # typed lines have a text
+    ]
+
+
+def _nearest(geometry: LineGeometry, places: list[tuple[LineGeometry, Line]]) -> Line | None:
+    """The line whose middle is nearest to that of ``geometry``."""
+    x, y = _middle(geometry)
+
+    def away(place: tuple[LineGeometry, Line]) -> float:
+        other_x, other_y = _middle(place[0])
+        return abs(other_x - x) / 10 + abs(other_y - y)  # lines lie along the page: what is beside is near
+
+    return min(places, key=away)[1] if places else None
+
+
+def _middle(geometry: LineGeometry) -> tuple[float, float]:
+    (x1, y1), (x2, y2) = geometry.baseline[0], geometry.baseline[-1]
+    return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 def _replayed(page: Page) -> tuple[list[Layout], Layout | None, list[Layout]]:

@@ -17,7 +17,7 @@ import { isUnsure, nextUnclear, tokens } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("page-data").textContent);
 const t = (key, values = {}) => data.texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const settings = loadSettings(data.unsureBelow);
+const settings = loadSettings({ markBelow: data.unsureBelow });
 const page = new Page(data, settings);
 const drafts = new Drafts(data.user, data.id);
 const saver = new Saver(page, drafts);
@@ -134,7 +134,9 @@ const verbs = {
     const { left, total } = page.count();
     const missing = unplaced.lines;
     const { displaced } = unplaced;
-    if (page.readOnly || (left === 0 && missing === 0 && displaced === 0)) { approveNow(); return; }
+    const changed = data.changedLines;
+    if (page.readOnly || (left === 0 && missing === 0 && displaced === 0 && changed === 0)) { approveNow(); return; }
+    $("approve-changed").textContent = changed === 0 ? "" : changed === 1 ? t("changedOne") : t("changedMany", { count: changed });
     $("approve-left").textContent = left ? t("approveUnseen", { left, total }) : "";
     $("approve-unplaced").textContent = missing === 0 ? "" : missing === 1 ? t("unplacedOne") : t("unplacedMany", { count: missing });
     $("approve-displaced").textContent = displaced === 0 ? "" : displaced === 1 ? t("displacedOne") : t("displacedMany", { count: displaced });
@@ -237,8 +239,9 @@ saver.addEventListener("status", () => {
   showSaving();
 });
 saver.addEventListener("held", ({ detail }) => { claim.lose(); lost(detail); });
-saver.addEventListener("refused", ({ detail: { line, message } }) => {
-  notices.show("refused", "bad", t("refused", { line: line.position, message }));
+saver.addEventListener("refused", ({ detail: { line, message, code } }) => {
+  const actions = code === "line-gone" ? [{ text: t("reload"), run: () => location.reload() }] : [];
+  notices.show("refused", "bad", t("refused", { line: line.position, message }), actions);
 });
 saver.addEventListener("conflict", ({ detail: line }) => askConflict(line));
 page.addEventListener("line", () => {
@@ -309,22 +312,23 @@ function showCount() {
 }
 page.addEventListener("place", showCount);
 
-function setMode(mode) {
-  settings.mode = mode;
+function showMode() {
+  const { mode } = settings;
   for (const button of document.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === mode);
   }
   $("approve-mode").textContent = t(mode);
 }
-for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => setMode(button.dataset.mode));
+for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => {
+  settings.mode = button.dataset.mode;
+  showMode();
+});
 
-function setBelow(share) {
-  settings.below = share;
-  $("below-value").textContent = `${Math.round(share * 100)} %`;
-}
-$("below").value = Math.round(settings.below * 100);
+const showBelow = () => { $("below-value").textContent = `${Math.round(settings.markBelow * 100)} %`; };
+$("below").value = Math.round(settings.markBelow * 100);
 $("below").addEventListener("input", () => {
-  setBelow(Number($("below").value) / 100);
+  settings.markBelow = Number($("below").value) / 100;
+  showBelow();
   lines.redraw();
   showCount();
 });
@@ -377,10 +381,19 @@ async function showHistory() {
 }
 
 listen(verbs, lines, settings);
-setMode(settings.mode);
-setBelow(settings.below);
+showMode();
+showBelow();
 showEditable();
-const restored = saver.restore();
+const { restored, homeless } = saver.restore();
+for (const draft of homeless) {
+  // Its line is gone from the page: the reviewer says where the words belong.
+  const name = `homeless-${draft.id}`;
+  const settle = () => { drafts.drop(draft); notices.hide(name); };
+  notices.show(name, "warn", t("homeless", { text: draft.text }), [
+    { text: t("useHere"), run: () => { if (!page.readOnly && unplaced.use(draft.text)) settle(); } },
+    { text: t("dismiss"), run: settle },
+  ]);
+}
 if (restored) notices.show("restored", "good", restored === 1 ? t("restoredOne") : t("restoredMany", { count: restored }));
 if (data.inReview) await claim.take();
 if (!(doubtfulOnly() && page.hop(1))) page.go(0, null);

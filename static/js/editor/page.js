@@ -19,7 +19,7 @@ export class Page extends EventTarget {
 
   get current() { return this.lines[this.line] ?? null; }
   get currentWord() { return this.current && this.word !== null ? this.current.words[this.word] ?? null : null; }
-  get below() { return this.settings.below; }
+  get below() { return this.settings.markBelow; }
   byId(id) { return this.lines.find((line) => line.id === id); }
   emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
   unsaved() { return this.lines.filter((line) => line.status !== "saved"); }

@@ -88,7 +88,7 @@ export class Saver extends EventTarget {
     } else if (kind === "refused" || kind === "conflict") {
       line.status = "refused";
       this.page.emit("line", line);
-      this.emit("refused", { line, message });
+      this.emit("refused", { line, message, code: body.code });
     } else {
       this.trouble = kind;
       this.timer = setTimeout(() => this.now(), this.wait);
@@ -109,11 +109,16 @@ export class Saver extends EventTarget {
     this.page.emit("line", line);
   }
 
-  /** Take up what was not saved last time; the number of lines restored. */
+  /** Take up what was not saved last time: how many lines were `restored`, and texts whose line is `homeless`. */
   restore() {
     let restored = 0;
+    const homeless = [];
     for (const [id, draft] of Object.entries(this.drafts.all())) {
       const line = this.page.byId(Number(id));
+      if (!line && draft.text.trim()) {
+        homeless.push({ id, text: draft.text });
+        continue;
+      }
       if (!line || (draft.text === line.text && !draft.decisions.length)) {
         this.drafts.drop({ id });
         continue;
@@ -123,6 +128,6 @@ export class Saver extends EventTarget {
       this.page.change(line, draft.text, draft.decisions, { force: true, remember: false });
       this.page.emit("line", line);
     }
-    return restored;
+    return { restored, homeless };
   }
 }

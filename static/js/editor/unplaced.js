@@ -32,14 +32,19 @@ export class Unplaced {
       this.#settle(button.dataset.dismiss, { outcome: "dismissed" });
       return;
     }
+    this.use(button.dataset.use, button.dataset.displaced);
+  }
+
+  /** Make `text` that of the current line; false where there is none. `displaced` is settled once that is saved. */
+  use(text, displaced = null) {
     this.commit();
     const { current: line } = this.page;
-    if (!line) return;
-    const text = button.dataset.use;
-    if (button.dataset.displaced) this.used.set(line.id, button.dataset.displaced);
+    if (!line) return false;
+    if (displaced) this.used.set(line.id, displaced);
     this.page.change(line, text, typedDecisions(line.words, remark(line.words, text)));
     this.page.go(this.page.line, null, { focus: false });
     this.say(this.t("used", { position: line.position, text }));
+    return true;
   }
 
   async #settle(id, fields) {

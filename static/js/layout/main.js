@@ -20,7 +20,7 @@ const data = JSON.parse($("page-data").textContent);
 const names = (kind, table) => Object.fromEntries(Object.entries(table).map(([value, label]) => [`${kind}:${value}`, label]));
 const texts = { ...data.texts, ...names("kind", data.kinds), ...names("production", data.productions) };
 const t = (key, values = {}) => (texts[key] ?? key.split(":").at(-1)).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const settings = loadSettings(0);
+const settings = loadSettings();
 const sheet = new Sheet(data.layout);
 const sender = new Sender(sheet, data.urls);
 const notices = new Notices($("notices"));
@@ -80,7 +80,10 @@ sender.addEventListener("conflict", ({ detail: { message, again } }) => {
   if (sheet.mode !== "select") sheet.setMode("select");
 });
 sender.addEventListener("held", ({ detail }) => lost(detail));
-sender.addEventListener("stake", ({ detail }) => askToDelete(detail.operation.lines));
+sender.addEventListener("stake", ({ detail }) => {
+  if (detail.operation) askToDelete(detail.operation.lines);
+  else askToGoBack(detail);
+});
 
 function showTrouble(kind) {
   if (!kind) notices.hide("trouble");
@@ -167,6 +170,17 @@ function askToDelete(ids) {
     send({ kind: "delete", lines: ids, sure: true });
   };
   $("delete-dialog").showModal();
+}
+
+/** Words that a person typed would lose their line by an undo or redo. */
+function askToGoBack({ url, message }) {
+  $("back-text").textContent = message;
+  $("back-sure").onclick = () => {
+    $("back-dialog").close();
+    if (url === data.urls.undo) sender.undo(true);
+    else sender.redo(true);
+  };
+  $("back-dialog").showModal();
 }
 
 const tools = { sheet, image: data.image, canvas: () => canvas, t, say, tell, editable };
@@ -290,7 +304,7 @@ function number(line) {
 
 async function reorder(order, chosen) {
   if (!editable()) return;
-  if (await send({ kind: "order", lines: order })) {
+  if (await send({ kind: "order", lines: order, moved: chosen.length === 1 ? chosen[0] : null })) {
     sheet.chosen = sheet.lines.filter((line) => chosen.includes(line.id)).map((line) => line.id);
     sheet.emit("chosen", { reveal: true });
   }

@@ -63,7 +63,7 @@ export class Panels {
     const { t, sheet } = this;
     const { mode, chosen, drawing, numbering } = sheet;
     const text = sheet.readOnly ? t("hintReadOnly")
-      : mode === "add" ? t(drawing.length ? "hintAdding" : "hintAdd", { count: drawing.length })
+      : mode === "add" ? t(["hintAdd", "hintAddingOne"][drawing.length] ?? "hintAdding", { count: drawing.length })
       : mode === "split" ? t("hintSplit")
       : mode === "order" ? t("hintOrder", { count: numbering.length })
       : mode === "points" ? t("hintPoints")

@@ -13,7 +13,7 @@ export class Reading {
 
   show() {
     const { t, $ } = this;
-    const { waiting, stale, reading } = this.sheet.layout;
+    const { waiting, stale, reading, inReview } = this.sheet.layout;
     const button = $("reread");
     const idle = !stale || reading !== null;
     button.setAttribute("aria-disabled", String(idle || this.sheet.readOnly));
@@ -23,6 +23,8 @@ export class Reading {
       ? (reading === 0 ? t("readingRest") : reading === 1 ? t("readingOne") : t("readingMany", { count: reading }))
       : !stale ? t("waitNothing") : waiting === 0 ? t("waitNone") : waiting === 1 ? t("waitOne") : t("waitMany", { count: waiting });
     $("waiting").dataset.waits = String(stale || reading !== null);
+    // On an approved page nothing is asked for.
+    for (const id of ["reread", "waiting"]) $(id).hidden = !inReview && reading === null;
   }
 
   async begin() {

@@ -17,8 +17,9 @@ export class Sender extends EventTarget {
   get unsaved() { return this.busy || this.kept !== null; }
 
   change(operation) { return this.#send(this.urls.change, { operation: JSON.stringify(operation) }, operation); }
-  undo() { return this.#send(this.urls.undo, {}); }
-  redo() { return this.#send(this.urls.redo, {}); }
+  /** `sure`: also where words that a person typed lose their line. */
+  undo(sure = false) { return this.#send(this.urls.undo, sure ? { sure } : {}); }
+  redo(sure = false) { return this.#send(this.urls.redo, sure ? { sure } : {}); }
 
   /** Try again what was kept. */
   retry() {
