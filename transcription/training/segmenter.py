@@ -150,74 +150,97 @@ def training_pages(plan: Plan) -> list[LayoutPage]:
     return pages
 
 
-def train(plan: Plan) -> None:
-    """Train or resume in ``plan.run``; writes ``checkpoint.pt``, ``log.jsonl`` and ``segmenter.safetensors``."""
-    plan.run.mkdir(parents=True, exist_ok=True)
-    cv2.setNumThreads(1)  # before the feeders are forked: a child waits for ever for its parent's threads
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    half = device.type == "cuda" or multiplies_bfloat16()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    printer = Printer(*plan.printer) if plan.printer else None
-    pages = training_pages(plan)
-    network = LineNetwork()
-    path = plan.run / "checkpoint.pt"
-    state = torch.load(path, weights_only=True) if path.exists() else None
-    if state is not None:
-        network.load_state_dict(state["network"])
-    elif plan.begin is not None:
-        network.load_state_dict(load_tensors(plan.begin))
-    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    mean = deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.02)
-    step, before = 0, 0.0
-    if state is not None:
-        optimizer.load_state_dict(state["optimizer"])
-        mean.load_state_dict(state["mean"])
-        step, before = state["step"], state["seconds"]
-    print(f"{len(pages)} pages, step {step}, {before:.0f} s done, {device}, half {half}", flush=True)
-    began = saved = time.monotonic()
-    losses: list[float] = []
+class Trainer:
+    """Network, its running mean, optimiser and progress of one run, resumed from its checkpoint where there is one."""
 
-    def save(seconds: float) -> None:
-        kept = {"network": network.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save(kept | {"step": step, "seconds": seconds}, path.with_suffix(".partial"))
-        path.with_suffix(".partial").replace(path)
-        about = {"kind": "segmenter", "widths": network.widths, "windows": step * BATCH, "seconds": round(seconds)}
-        save_weights(plan.run / "segmenter.safetensors", mean, about)
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.half = self.device.type == "cuda" or multiplies_bfloat16()
+        self._path = plan.run / "checkpoint.pt"
+        state = torch.load(self._path, weights_only=True) if self._path.exists() else None
+        self.network = LineNetwork()
+        if state is not None:
+            self.network.load_state_dict(state["network"])
+        elif plan.begin is not None:
+            self.network.load_state_dict(load_tensors(plan.begin))
+        self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.mean = deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=plan.rate, weight_decay=0.02)
+        self.step = 0
+        self._before = 0.0
+        if state is not None:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.mean.load_state_dict(state["mean"])
+            self.step, self._before = int(state["step"]), float(state["seconds"])
+        self._began = self._saved = time.monotonic()
+        self._losses: list[float] = []
 
-    feeders = max(1, (torch.get_num_threads() if device.type == "cpu" else 12))
-    for batch in DataLoader(Windows(pages, printer, [step]), batch_size=None, num_workers=feeders):
-        seconds = before + time.monotonic() - began
-        rate = rate_at(step, seconds / plan.seconds, plan.rate)
-        for group in optimizer.param_groups:
+    @property
+    def seconds(self) -> float:
+        """Spent on the run so far, earlier sittings included."""
+        return self._before + time.monotonic() - self._began
+
+    def learn(self, batch: Batch) -> bool:
+        """Learn one batch; whether that was the last."""
+        rate = rate_at(self.step, self.seconds / self.plan.seconds, self.plan.rate)
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images, *rest = (each.to(device, non_blocking=True) for each in batch)
+        images, target, weight, turn = (each.to(self.device, non_blocking=True) for each in batch)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            maps, turns = network(images)
-        loss = loss_of(maps, turns, (images, rest[0], rest[1], rest[2]))
-        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            maps, turns = self.network(images)
+        loss = loss_of(maps, turns, (images, target, weight, turn))
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimizer.step()
-        step += 1
-        keep = min(MEAN_KEEPS, step / (step + 10))
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        self.optimizer.step()
+        self.step += 1
+        self._take_mean()
+        self._losses.append(float(loss.detach()))
+        if self.step % 100 == 0:
+            entry = {"step": self.step, "windows": self.step * BATCH, "seconds": round(self.seconds), "rate": rate}
+            log(self.plan.run, entry | {"loss": round(float(np.mean(self._losses[-100:])), 4)})
+        done = self.seconds >= self.plan.seconds
+        if done or time.monotonic() - self._saved > 180:
+            self._save()
+            self._saved = time.monotonic()
+        return done
+
+    def _take_mean(self) -> None:
+        keep = min(MEAN_KEEPS, self.step / (self.step + 10))
         with torch.no_grad():
-            for kept, fresh in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            for kept, fresh in zip(self.mean.state_dict().values(), self.network.state_dict().values(), strict=True):
                 if kept.is_floating_point():
                     kept.lerp_(fresh, 1 - keep)
                 else:
                     kept.copy_(fresh)
-        losses.append(float(loss.detach()))
-        if step % 100 == 0:
-            entry = {"step": step, "windows": step * BATCH, "seconds": round(seconds), "rate": rate}
-            log(plan.run, entry | {"loss": round(float(np.mean(losses[-100:])), 4)})
-        done = seconds >= plan.seconds
-        if done or time.monotonic() - saved > 180:
-            save(seconds)
-            saved = time.monotonic()
-        if done:
+
+    def _save(self) -> None:
+        kept = {"network": self.network.state_dict(), "mean": self.mean.state_dict()}
+        partial = self._path.with_suffix(".partial")
+        progress = {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        torch.save(kept | progress, partial)
+        partial.replace(self._path)
+        about: dict[str, Any] = {"kind": "segmenter", "widths": self.network.widths}
+        about |= {"windows": self.step * BATCH, "seconds": round(self.seconds)}
+        save_weights(self.plan.run / "segmenter.safetensors", self.mean, about)
+
+
+def train(plan: Plan) -> None:
+    """Train or resume in ``plan.run``; writes ``checkpoint.pt``, ``log.jsonl`` and ``segmenter.safetensors``."""
+    plan.run.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)  # before the feeders are forked: a child waits for ever for its parent's threads
+    on_gpu = torch.cuda.is_available()
+    if not on_gpu:
+        torch.set_num_threads(1)
+    printer = Printer(*plan.printer) if plan.printer else None
+    pages = training_pages(plan)
+    trainer = Trainer(plan)
+    print(f"{len(pages)} pages, step {trainer.step}, {trainer.device}, half {trainer.half}", flush=True)
+    windows = Windows(pages, printer, [trainer.step])
+    for batch in DataLoader(windows, batch_size=None, num_workers=12 if on_gpu else 1):
+        if trainer.learn(batch):
             return
 
 

@@ -1,5 +1,6 @@
 // The image: OpenSeadragon on the page's tiles, and an SVG over it that outlines the current line and word.
 
+import { showImage } from "../page_image.js";
 import { boundsOf, inside, wordBox } from "./geometry.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -23,36 +24,7 @@ export class Viewer extends EventTarget {
     const widths = page.lines.map((line) => boundsOf(line.polygon).width).sort((a, b) => a - b);
     this.usualWidth = widths[Math.floor(widths.length * 0.8)] ?? page.data.image.width;
     const image = page.data.image;
-    this.viewer = window.OpenSeadragon({
-      element,
-      drawer: "canvas",
-      tileSources: {
-        width: image.width,
-        height: image.height,
-        tileSize: image.tileSize,
-        tileOverlap: image.overlap,
-        minLevel: 0,
-        maxLevel: Math.ceil(Math.log2(Math.max(image.width, image.height, 1))),
-        getTileUrl: (level, column, row) => `${image.tiles}${level}/${column}_${row}.jpg?v=${image.version}`,
-      },
-      showNavigationControl: false,
-      showNavigator: true,
-      navigatorPosition: "TOP_RIGHT",
-      navigatorSizeRatio: 0.12,
-      navigatorAutoFade: true,
-      animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.45,
-      springStiffness: 9,
-      visibilityRatio: 0.35,
-      maxZoomPixelRatio: 4,
-      minZoomImageRatio: 0.6,
-      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
-      gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true },
-      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: true },
-    });
-    this.viewer.innerTracker.keyHandler = null; // keys are the editor's
-    this.viewer.innerTracker.keyDownHandler = null;
-    this.viewer.canvas.removeAttribute("tabindex");
-    this.viewer.navigator?.element.setAttribute("aria-hidden", "true");
+    this.viewer = showImage(element, image, { seconds: 0.45, springStiffness: 9, maxZoomPixelRatio: 4, doubleClickZooms: true });
     this.#buildOverlay();
     this.viewer.addHandler("open", () => this.follow(true));
     for (const name of ["update-viewport", "animation", "resize", "rotate", "flip"]) {

@@ -2,6 +2,7 @@
 // the line that is chosen. Emits "pick" {spot, line, event}, "again" (a double click), "drawn" (points were moved) and
 // "point" (one has the focus).
 
+import { showImage } from "../page_image.js";
 import { boundsOf, lineAt, markAcross } from "./shapes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -20,36 +21,7 @@ export class Canvas extends EventTarget {
   constructor(element, sheet, image, { t, missing }) {
     super();
     Object.assign(this, { element, sheet, image, t, scale: 1 });
-    this.viewer = window.OpenSeadragon({
-      element,
-      drawer: "canvas",
-      tileSources: {
-        width: image.width,
-        height: image.height,
-        tileSize: image.tileSize,
-        tileOverlap: image.overlap,
-        minLevel: 0,
-        maxLevel: Math.ceil(Math.log2(Math.max(image.width, image.height, 1))),
-        getTileUrl: (level, column, row) => `${image.tiles}${level}/${column}_${row}.jpg?v=${image.version}`,
-      },
-      showNavigationControl: false,
-      showNavigator: true,
-      navigatorPosition: "TOP_RIGHT",
-      navigatorSizeRatio: 0.12,
-      navigatorAutoFade: true,
-      animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.3,
-      springStiffness: 10,
-      visibilityRatio: 0.35,
-      maxZoomPixelRatio: 6,
-      minZoomImageRatio: 0.6,
-      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
-      gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false },
-      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
-    });
-    this.viewer.innerTracker.keyHandler = null; // keys are the screen's
-    this.viewer.innerTracker.keyDownHandler = null;
-    this.viewer.canvas.removeAttribute("tabindex");
-    this.viewer.navigator?.element.setAttribute("aria-hidden", "true");
+    this.viewer = showImage(element, image, { seconds: 0.3, springStiffness: 10, maxZoomPixelRatio: 6, doubleClickZooms: false });
     this.#build();
     for (const name of ["open", "update-viewport", "animation", "resize"]) this.viewer.addHandler(name, () => this.#place());
     this.viewer.addOnceHandler("tile-load-failed", missing);
