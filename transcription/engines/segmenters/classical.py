@@ -14,17 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcription.engines.segmenters import page_ink
-from transcription.engines.segmenters.arrangement import arranged
+from transcription.engines.segmenters.arrangement import arranged, line_on_page, no_page, nothing, too_many
 from transcription.engines.segmenters.outlines import Outline, OutlineOptions, outlines
 from transcription.engines.segmenters.page_ink import Mask
 from transcription.engines.segmenters.plausibility import measure, plausibility
 from transcription.engines.segmenters.ridges import RidgeOptions, find_ridges
-from transcription.htr.geometry import area, clip_to_page, simplify
-from transcription.htr.records import Gray, LayoutRecord, LineGeometry
+from transcription.htr.records import Gray, LayoutRecord
 
-_SMALLEST_SIDE = 24  # pixels: no writing can be read on less
-_MOST_ASPECT = 20  # longer strips are no pages
-_MOST_POLYGON_POINTS = 60
 _MOST_LINES = 400  # more is texture, not writing
 
 
@@ -54,22 +50,25 @@ class ClassicalSegmenter:
 
         An image without writing gives no lines and says why in ``note``; no image raises.
         """
-        height, width = image.shape[:2] if image.ndim >= 2 else (0, 0)
-        if min(height, width) < _SMALLEST_SIDE:
-            return _nothing(width, height, f"The image is only {width} × {height} pixels; no line can be found on it.")
-        if max(height, width) > _MOST_ASPECT * min(height, width):
-            return _nothing(width, height, f"The image is a strip of {width} × {height} pixels, not a page.")
+        unfit = no_page(image)
+        if unfit is not None:
+            return unfit
+        height, width = image.shape[:2]
         factor = min(1.0, self.options.long_side / max(height, width))
         size = (max(8, round(width * factor)), max(8, round(height * factor)))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8) if factor < 1 else image
         found, level = self._outlines(small)
         if not found:
-            return _nothing(width, height, "No writing was found on this page.")
+            return nothing((width, height), "No writing was found on this page.")
         if len(found) > _MOST_LINES:
-            return _nothing(width, height, f"The page shows {len(found)} line-like marks, too many to be writing.")
+            return too_many(len(found), (width, height))
         scale = np.diag([width / small.shape[1], height / small.shape[0]])
         back: NDArray[np.float64] = scale @ np.asarray(cv2.invertAffineTransform(level), np.float64)
-        lines = [line for outline in found if (line := _geometry(outline, back, (width, height))) is not None]
+        turn, shift = back[:, :2].T, back[:, 2]
+        drawn = [
+            line_on_page(each.baseline @ turn + shift, each.polygon @ turn + shift, (width, height)) for each in found
+        ]
+        lines = [line for line in drawn if line is not None]
         return arranged(lines, (width, height))
 
     def _outlines(self, small: Gray) -> tuple[list[Outline], NDArray[np.float64]]:
@@ -102,19 +101,3 @@ class ClassicalSegmenter:
             rules = cv2.warpAffine(rules, level, size, flags=cv2.INTER_NEAREST).astype(np.uint8)
             page = cv2.warpAffine(page, level, size, flags=cv2.INTER_NEAREST).astype(np.uint8)
         return small, ink, rules, page, level
-
-
-def _nothing(width: int, height: int, note: str) -> LayoutRecord:
-    return LayoutRecord(lines=(), size=(width, height), note=note)
-
-
-def _geometry(outline: Outline, back: NDArray[np.float64], size: tuple[int, int]) -> LineGeometry | None:
-    """In the page's pixels, simplified and clipped; None when nothing is left of it."""
-    baseline = outline.baseline @ back[:, :2].T + back[:, 2]
-    polygon = outline.polygon @ back[:, :2].T + back[:, 2]
-    tolerance = max(1.0, float(np.hypot(*np.ptp(polygon, axis=0))) / 800)
-    drawn = LineGeometry(
-        baseline=clip_to_page(simplify(baseline, most=12, closed=False, tolerance=tolerance), size),
-        polygon=clip_to_page(simplify(polygon, most=_MOST_POLYGON_POINTS, closed=True, tolerance=tolerance), size),
-    )
-    return drawn if len(drawn.baseline) > 1 and area(drawn.polygon) > 0 else None

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from transcription.engines.device import Precision, choose_device, number_type
-from transcription.engines.segmenters.arrangement import arranged
+from transcription.engines.segmenters.arrangement import arranged, line_on_page, no_page, nothing, too_many
 from transcription.engines.segmenters.gutter import find_gutter
 from transcription.engines.segmenters.line_input import Floats, at_working_size, network_input, padded
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
@@ -27,14 +27,10 @@ from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOp
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.blank import BLANK
-from transcription.htr.geometry import area, clip_to_page, simplify
 from transcription.htr.geometry import scale as rescale
-from transcription.htr.records import Gray, LayoutRecord, LineGeometry
+from transcription.htr.records import Gray, LayoutRecord
 
-_SMALLEST_SIDE = 24  # pixels: no writing can be read on less
-_MOST_ASPECT = 20  # longer strips are no pages
 _MOST_LINES = 600  # more is texture, not writing
-_MOST_POLYGON_POINTS = 60
 _CLEARER = 0.01  # by both measures: a page turned wrongly is worse than one left to a person
 _TRIAL_SIDE = 1024  # pixels at which a page is tried in another orientation
 _NO_TRACE = 0.3  # chance of a baseline under which there is none, however short
@@ -107,20 +103,19 @@ class LearnedSegmenter:
 
         An image without writing gives no lines and says why in ``note``; no image raises.
         """
-        height, width = image.shape[:2] if image.ndim >= 2 else (0, 0)
-        if min(height, width) < _SMALLEST_SIDE:
-            return _nothing(width, height, f"The image is only {width} × {height} pixels; no line can be found on it.")
-        if max(height, width) > _MOST_ASPECT * min(height, width):
-            return _nothing(width, height, f"The image is a strip of {width} × {height} pixels, not a page.")
+        unfit = no_page(image)
+        if unfit is not None:
+            return unfit
+        height, width = image.shape[:2]
         seen = self.look(image, self.options.long_side)
         rises = [line.rise * STRIDE for line in seen.lines]
         turn = self.turn_of(image, seen)
         if len(rises) > 3 and np.median(rises) < self.options.small_rise:
             seen = self.look(image, 2 * self.options.long_side)
         if not seen.lines:
-            return _nothing(width, height, _why_nothing(seen))
+            return nothing((width, height), _why_nothing(seen))
         if len(seen.lines) > _MOST_LINES:
-            return _nothing(width, height, f"The page shows {len(seen.lines)} line-like marks, too many to be writing.")
+            return too_many(len(seen.lines), (width, height))
         return self._record(seen, (width, height), turn)
 
     def look(self, image: Gray, long_side: int) -> Seen:
@@ -178,7 +173,9 @@ class LearnedSegmenter:
         lines = []
         for line, outline in zip(traced, outline_lines(traced, self.options.polygons), strict=True):
             production = "printed" if line.printed >= self.options.printed else "handwritten"
-            geometry = _geometry(line.baseline, outline, seen.scale, size, production)
+            # The centre of map pixel i stands for the pixels STRIDE * i to STRIDE * i + STRIDE - 1.
+            course, border = ((points + 0.5) / seen.scale - 0.5 for points in (line.baseline, outline))
+            geometry = line_on_page(course, border, size, production=production)
             if geometry is not None:
                 lines.append(geometry)
         factor = seen.small.shape[1] / size[0]
@@ -200,26 +197,3 @@ def _why_nothing(seen: Seen) -> str:
     if seen.faintest >= _NO_TRACE:
         return "No writing was found on this page, though something on it may be."
     return why_no_blank_paper(seen.small) or f"{BLANK.capitalize()}: nothing on it looks like writing."
-
-
-def _nothing(width: int, height: int, note: str) -> LayoutRecord:
-    return LayoutRecord(lines=(), size=(width, height), note=note)
-
-
-def _geometry(
-    baseline: NDArray[np.float64],
-    outline: NDArray[np.float64],
-    scale: tuple[float, float],
-    size: tuple[int, int],
-    production: str,
-) -> LineGeometry | None:
-    """In the page's pixels, simplified and clipped; None when nothing is left of it."""
-    # The centre of map pixel i stands for the pixels STRIDE * i to STRIDE * i + STRIDE - 1.
-    course, border = ((points + 0.5) / scale - 0.5 for points in (baseline, outline))
-    tolerance = max(1.0, float(np.hypot(*np.ptp(border, axis=0))) / 800)
-    drawn = LineGeometry(
-        baseline=clip_to_page(simplify(course, most=12, closed=False, tolerance=tolerance), size),
-        polygon=clip_to_page(simplify(border, most=_MOST_POLYGON_POINTS, closed=True, tolerance=tolerance), size),
-        production=production,
-    )
-    return drawn if len(drawn.baseline) > 1 and area(drawn.polygon) > 0 else None
