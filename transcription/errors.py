@@ -4,7 +4,8 @@
     ├── TransientError            try again with back-off; becomes permanent when the tries run out
     │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
     │   ├── OutOfMemory           a batch was too large for its device
-    │   └── EngineTimeout         an engine made no progress in its time
+    │   ├── EngineTimeout         an engine made no progress in its time
+    │   └── BudgetSpent           a cap on tokens or money leaves no room; the work waits, uncounted
     ├── PermanentError            the same input fails in the same way: a Failure row at once
     │   ├── BadInput              what was uploaded cannot be used; ``code`` says in which way
     │   ├── EngineFailure         a model failed on this input
@@ -47,6 +48,16 @@ class OutOfMemory(TransientError):
 
 class EngineTimeout(TransientError):
     code = "engine-timeout"
+
+
+class BudgetSpent(TransientError):
+    """No room is left under a cap; ``seconds`` is how long it takes until there may be some."""
+
+    code = "budget-spent"
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class PermanentError(LonghandError):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from transcription.htr.ctc_forced import LineProbabilities
-from transcription.htr.records import Gray, Hints, ItemError, LayoutRecord, LineImage, ReadingRecord
+from transcription.htr.records import (
+    Gray,
+    Hints,
+    ItemError,
+    LayoutRecord,
+    LineImage,
+    PageImage,
+    PageText,
+    ReadingRecord,
+    TextScores,
+)
 
 
 @runtime_checkable
@@ -39,3 +49,28 @@ class ForcedScorer(Protocol):
     def log_probabilities(self, crops: Iterable[LineImage]) -> Iterator[LineProbabilities | ItemError]:
         """One result per crop, in any order, each bearing its crop's key; a crop that cannot be read fails alone."""
         ...
+
+
+@runtime_checkable
+class TextScorer(Protocol):
+    """Says how probable it holds a text that another engine read."""
+
+    def score(self, crops: Sequence[LineImage], texts: Sequence[str]) -> Iterator[TextScores | ItemError]:
+        """One result per pair of crop and text, in any order, each bearing its crop's key."""
+        ...
+
+
+@runtime_checkable
+class PageReader(Protocol):
+    """Reads whole pages; its lines are put on the layout's afterwards."""
+
+    def read_pages(self, pages: Iterable[PageImage], hints: Hints) -> Iterator[PageText | ItemError]:
+        """One result per page, in any order, each bearing its page's key."""
+        ...
+
+
+@runtime_checkable
+class Releasable(Protocol):
+    """Holds memory that it can give back; it loads again on its next use."""
+
+    def release(self) -> None: ...

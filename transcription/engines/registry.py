@@ -22,7 +22,8 @@ class EngineDeclaration(TypedDict):
 
     ``RUNTIME`` holds options that change how fast an engine reads on this machine and never what: they are no part of
     its digest, or machines of unlike sizes could not work on one queue. ``FILES`` are options that name files beside
-    the weights; their bytes are part of the engine as those of ``WEIGHTS`` are.
+    the weights; their bytes are part of the engine as those of ``WEIGHTS`` are. ``MODEL`` names a model that was
+    brought to this installation: its folder is given to the class as ``model``.
     """
 
     CLASS: str
@@ -30,6 +31,7 @@ class EngineDeclaration(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
     RUNTIME: NotRequired[dict[str, Any]]
     WEIGHTS: NotRequired[str]
+    MODEL: NotRequired[str]
     FILES: NotRequired[dict[str, list[str]]]
 
 

@@ -55,10 +55,12 @@ class LayoutRecord:
 
 @dataclass(frozen=True, slots=True)
 class LineImage:
-    """One line cut out for reading: ``pixels`` is grey, (64, W), ink dark."""
+    """One line cut out for reading: ``pixels`` is grey, (64, W), ink dark. ``texts`` are what earlier stages read
+    there, best first: an engine that can say how probable a given text is weighs them beside its own."""
 
     key: int
     pixels: Gray
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,14 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reading cost beside its time: tokens that went into a language model and came out of it."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingRecord:
     """The text one pass gave one line. ``chars`` holds one score in [0, 1] per character of ``text``; ``spans`` the
     share of the line's width, (start, end) in [0, 1], at which each character stands (empty when unknown). ``nbest``
@@ -89,10 +99,48 @@ class ReadingRecord:
     spans: tuple[tuple[float, float], ...] = ()
     milliseconds: float = 0.0
     nbest: tuple[Hypothesis, ...] = ()
+    usage: Usage = Usage()
 
     def __post_init__(self) -> None:
         if len(self.chars) != len(self.text):
             raise ValueError(f"{len(self.chars)} scores for {len(self.text)} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What an engine read on a whole page, in its order: ``lines`` is its text cut at its line breaks, ``chars`` one
+    score in [0, 1] per character of each. ``raw`` is its answer as it came."""
+
+    key: int
+    lines: tuple[str, ...]
+    chars: tuple[tuple[float, ...], ...]
+    raw: str = ""
+    milliseconds: float = 0.0
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class TextScores:
+    """How probable an engine holds a given text on a line's image: the natural logarithm, one for each character of
+    ``text`` and one for its end."""
+
+    key: int
+    text: str
+    chars: tuple[float, ...]
+    end: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.chars) + self.end
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A whole page for reading: ``pixels`` is grey, (H, W), upright, and where its lines stand, in reading order."""
+
+    key: int
+    pixels: Gray
+    lines: tuple[LineGeometry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

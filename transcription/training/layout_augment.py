@@ -127,6 +127,8 @@ def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
         behind = cv2.GaussianBlur(cv2.resize(other[:, ::-1], (columns, rows)), (0, 0), rng.uniform(0.7, 2.0))
         pixels -= rng.uniform(0.1, 0.45) * np.maximum(float(np.median(behind)) - behind.astype(np.float32), 0)
     if rng.random() < 0.25:
+        pixels = _paler(pixels, rng)
+    if rng.random() < 0.25:  # after the ink has faded: the rules of a form stay black under pencil
         pixels = _rules(pixels, rng)
     if rng.random() < 0.12:
         pixels = _stamp(pixels, rng)
@@ -162,6 +164,20 @@ def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
     return seen
 
 
+def _paler(pixels: Floats, rng: np.random.Generator) -> Floats:
+    """Faded ink or pencil: everything darker than the paper around it comes nearer to it, all over or on one side."""
+    rows, columns = pixels.shape
+    size = (max(1, columns // 4), max(1, rows // 4))
+    small = cv2.resize(np.clip(pixels, 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+    paper = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), 21)
+    ground = cv2.resize(paper, (columns, rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    kept: NDArray[Any] = np.full((1, columns), rng.uniform(0.12, 0.55), np.float32)
+    if rng.random() < 0.3:
+        kept = np.linspace(kept[0, 0], rng.uniform(0.3, 1.0), columns, dtype=np.float32)[None, :: rng.choice([-1, 1])]
+    result: Floats = pixels + (1 - kept) * np.maximum(ground - pixels, 0)
+    return result
+
+
 def _rules(pixels: Floats, rng: np.random.Generator) -> Floats:
     """Ruled paper or the grid of a form: lines that are not writing."""
     rows, columns = pixels.shape
@@ -169,11 +185,12 @@ def _rules(pixels: Floats, rng: np.random.Generator) -> Floats:
     spacing, at = rng.uniform(14, 60), rng.uniform(0, 40)
     lean = rng.normal(0, 0.006) * columns
     left, right = (0, columns) if rng.random() < 0.5 else sorted(int(x) for x in rng.integers(0, columns, 2))
-    thickness, dashed = int(rng.integers(1, 3)), rng.random() < 0.2
+    thickness, dashed = int(rng.integers(1, 3)), rng.random() < 0.35
     for y in np.arange(at, rows, spacing):
         cv2.line(drawn, (left, round(y)), (right, round(y + lean)), 1.0, thickness, cv2.LINE_AA)
     if dashed:
-        drawn[:, np.arange(columns) % 9 < 4] = 0
+        period = int(rng.integers(4, 13))
+        drawn[:, np.arange(columns) % period < period * rng.uniform(0.25, 0.6)] = 0
     for x in rng.uniform(0, columns, int(rng.integers(0, 6))):
         cv2.line(drawn, (round(x), 0), (round(x - lean), rows), 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
     result: Floats = pixels - drawn * np.float32(rng.uniform(15, 120))

@@ -44,7 +44,7 @@ SPREADS = 0.1  # share on two pages side by side
 LETTERHEADS = 0.4  # share with lines of print added, of the pages on which print counts as lines
 TURNED = 0.2  # share turned by quarters, to learn the orientation from
 # What each map counts for beside the others.
-LOSS = {"baseline": 1.0, "end": 0.5, "body": 0.3, "rise": 0.3, "fall": 0.3, "printed": 0.1}
+LOSS = {"baseline": 1.0, "end": 0.5, "body": 0.3, "rise": 0.3, "fall": 0.3, "printed": 0.3}
 TURN_LOSS = 0.1
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
