@@ -160,6 +160,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     "starter": {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "2",
+        "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
         "FILES": {"language_models": ["lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz"]},
         # "auto" lets the machine settle how wide the numbers are, which turns a close call between two characters now
@@ -171,6 +172,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     "starter-greedy": {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "2",
+        "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
         "OPTIONS": {"precision": "auto", "decoder": "greedy"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from transcription.engines.base import Recognizer, Segmenter
 from transcription.errors import PermanentError, WeightsError
@@ -23,7 +23,8 @@ class EngineDeclaration(TypedDict):
     ``RUNTIME`` holds options that change how fast an engine reads on this machine and never what: they are no part of
     its digest, or machines of unlike sizes could not work on one queue. ``FILES`` are options that name files beside
     the weights; their bytes are part of the engine as those of ``WEIGHTS`` are. ``MODEL`` names a model that was
-    brought to this installation: its folder is given to the class as ``model``.
+    brought to this installation: its folder is given to the class as ``model``. ``READS`` says what a profile may use
+    the engine for ("lines", "pages", "print": lines of print only); one without it reads nothing.
     """
 
     CLASS: str
@@ -32,6 +33,7 @@ class EngineDeclaration(TypedDict):
     RUNTIME: NotRequired[dict[str, Any]]
     WEIGHTS: NotRequired[str]
     MODEL: NotRequired[str]
+    READS: NotRequired[list[Literal["lines", "pages", "print"]]]
     FILES: NotRequired[dict[str, list[str]]]
 
 
@@ -48,6 +50,11 @@ class Registry:
 
     def names(self) -> list[str]:
         return list(self._declarations)
+
+    def readers(self) -> dict[str, list[str]]:
+        """Engines that a profile may read with, and what each reads."""
+        found = {name: declared.get("READS", []) for name, declared in self._declarations.items()}
+        return {name: [str(each) for each in reads] for name, reads in found.items() if reads}
 
     def digest(self, name: str) -> str:
         """SHA-256 over class, version, options and the bytes of weights and files: the engine's exact state."""
