@@ -222,6 +222,17 @@ class TestLayout:
         assert figures["cer_strict_difference"] == pytest.approx(2)
         assert set(figures["found"]) == FIGURES
 
+    def test_print_is_left_out_where_only_handwriting_counts(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png")
+        truth = tmp_path / "a.xml"
+        marked = truth.read_text().replace('<TextLine id="l2"', '<TextLine id="l2" production="printed"')
+        assert "printed" in marked
+        truth.write_text(marked, encoding="utf-8")
+        figures = layout(tmp_path, "--segmenter", "ruler", "--recognition", "--handwriting")["sets"][tmp_path.name]
+        assert (figures["lines_true"], figures["lines_found"]) == (2, 3)  # the ruler calls nothing print
+        assert figures["true"]["chars"] == sum(len(text) for text in TEXTS[:2])
+
     def test_a_text_without_coordinates_tells_the_number_of_lines_only(self, tmp_path: Path) -> None:
         draw_page().save(tmp_path / "a.png")
         (tmp_path / "a.txt").write_text(f"{TEXTS[0]}\n\n[?]\n{TEXTS[1]} [*note*]\n")
