@@ -7,7 +7,7 @@ side by side, and which lines are print.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from transcription.engines.segmenters.line_input import Floats, at_working_size,
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
 from transcription.engines.segmenters.paper import why_no_blank_paper
 from transcription.engines.segmenters.polygons import PolygonOptions, outline_lines
+from transcription.engines.segmenters.sideways import find_sideways
 from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
@@ -116,6 +117,8 @@ class LearnedSegmenter:
             return nothing((width, height), _why_nothing(seen))
         if len(seen.lines) > _MOST_LINES:
             return too_many(len(seen.lines), (width, height))
+        if not turn:
+            seen = replace(seen, lines=find_sideways(seen.small, seen.lines, self._lines_of, self.options.polygons))
         return self._record(seen, (width, height), turn)
 
     def look(self, image: Gray, long_side: int) -> Seen:
@@ -130,6 +133,10 @@ class LearnedSegmenter:
             turns=turns,
             faintest=float(cv2.blur(maps.baseline, (9, 3)).max()),
         )
+
+    def _lines_of(self, small: Gray) -> list[TracedLine]:
+        """Lines of a page at working size that run level."""
+        return trace(self.maps(small)[0], self.options.tracing)
 
     def turn_of(self, image: Gray, seen: Seen) -> int:
         """Quarter turns clockwise that make the writing upright.
