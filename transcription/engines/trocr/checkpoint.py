@@ -87,8 +87,8 @@ def _check_files(folder: Path) -> None:
 def _network(folder: Path) -> Any:
     loader: Any = VisionEncoderDecoderModel
     quiet = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         network, found = loader.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
@@ -96,7 +96,7 @@ def _network(folder: Path) -> Any:
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{folder} cannot be loaded ({_short(error)}); fetch the model again.") from error
     finally:
-        logging.set_verbosity(quiet)  # type: ignore[no-untyped-call]
+        logging.set_verbosity(quiet)
     # The pooler reads nothing here, so it may be absent; anything else would be random numbers.
     lost = sorted(name for name in found["missing_keys"] if ".pooler." not in name)
     lost += sorted(str(each[0]) for each in found.get("mismatched_keys", ()))
@@ -110,8 +110,8 @@ def _network(folder: Path) -> Any:
 
 def _tokenizer(folder: Path) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    except Exception as error:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the tokenizers' library raises it bare for damaged files
         raise WeightsError(f"The tokenizer in {folder} cannot be loaded ({_short(error)}); fetch it again.") from error
 
 

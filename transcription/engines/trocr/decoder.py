@@ -85,7 +85,7 @@ class SteppingDecoder:
         # The vocabulary is large: eight rows at a time hold some ten million numbers.
         found = [
             self._head(some.float()).log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
-            for some, wanted in zip(hidden.split(8), tokens[:, 1:].split(8), strict=True)
+            for some, wanted in zip(torch.split(hidden, 8), torch.split(tokens[:, 1:], 8), strict=True)
         ]
         return torch.cat(found)
 
@@ -115,7 +115,7 @@ class SteppingDecoder:
     def _over_states(self, attention: Any, x: Tensor, states: Tensor) -> Tensor:
         """Attention over the encoder's states as the module's docstring says."""
         rows, length, wide = x.shape
-        lines, seen, width = states.shape
+        lines, _, width = states.shape
         per_head = (self._heads, wide // self._heads, width)
         queries = (attention.q_proj(x) * attention.scaling).view(rows * length, self._heads, -1).transpose(0, 1)
         moved = torch.bmm(queries, attention.k_proj.weight.view(per_head))  # (heads, rows T, E)
@@ -138,8 +138,9 @@ def _positions(module: Any, longest: int) -> Tensor:
     """
     if isinstance(module, TrOCRSinusoidalPositionalEmbedding):
         first = module.padding_idx + 1 if module.padding_idx is not None else 1
-        return module.get_embedding(first + longest, module.embedding_dim, module.padding_idx)[first:]
-    table: Tensor = module.weight.detach()[module.offset : module.offset + longest]
+        table: Tensor = module.get_embedding(first + longest, module.embedding_dim, module.padding_idx)[first:]
+    else:
+        table = module.weight.detach()[module.offset : module.offset + longest]
     return table
 
 

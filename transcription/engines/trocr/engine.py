@@ -48,8 +48,8 @@ class TrOcr:
     32-bit floats, "int8" whole numbers of eight bits (CPUs only), "bfloat16" and "float16" (GPUs only) just these.
     ``beams`` > 1 weighs several texts a line, which come as the reading's n-best. ``max_new_tokens`` 0 goes by a line's
     width. ``stop_repeats``: a text is given up after so many tokens of one stretch over and over; 0 never does.
-    ``batch_lines`` 0 is what suits the device; a batch that does not fit into memory is halved. ``compile`` compiles the
-    encoder, which pays on GPUs after some minutes.
+    ``batch_lines`` 0 is what suits the device; a batch that does not fit into memory is halved. ``compile`` compiles
+    the encoder, which pays on GPUs after some minutes.
 
     Raises WeightsError when the folder is no whole checkpoint, EngineFailure when the device cannot do what is asked.
     """
@@ -242,7 +242,7 @@ class TrOcr:
 def tokens_for(line: LineImage) -> int:
     """How many tokens a line of this shape may take at most."""
     height, width = line.pixels.shape
-    return TOKENS_MORE + math.ceil(TOKENS_A_SQUARE * width / height)
+    return TOKENS_MORE + int(TOKENS_A_SQUARE * width / height)
 
 
 def shares(first: str, weighed: Sequence[tuple[str, float]]) -> tuple[Hypothesis, ...]:

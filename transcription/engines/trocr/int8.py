@@ -31,13 +31,14 @@ class Int8Linear(nn.Module):
         whole = (weight / scale[:, None]).round().to(torch.int8).t()
         self.register_buffer("weight", whole.contiguous() if many else whole)  # (K, N)
         self.register_buffer("scale", scale)
-        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().float())
+        bias: Tensor | None = linear.bias  # torch's types do not know that it may be missing
+        self.register_buffer("bias", None if bias is None else bias.detach().float())
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 (…, K) → (…, N)."""
         tokens = x.reshape(-1, x.shape[-1])
         result = torch.empty(len(tokens), self.weight.shape[1])
-        for some, into in zip(tokens.split(CHUNK), result.split(CHUNK), strict=True):
+        for some, into in zip(torch.split(tokens, CHUNK), torch.split(result, CHUNK), strict=True):
             scale = some.abs().amax(1, keepdim=True).clamp_(min=1e-12) / MOST
             whole = (some / scale).round_().to(torch.int8)
             into.copy_(torch._int_mm(whole, self.weight)).mul_(self.scale).mul_(scale)

@@ -31,7 +31,7 @@ class _Decoder(Protocol):
 
 
 class Network:
-    """``checkpoint`` on ``device`` with numbers of ``precision``; its network is changed and can no longer be trained."""
+    """``checkpoint`` on ``device`` with numbers of ``precision``; it is changed and can no longer be trained."""
 
     def __init__(
         self, checkpoint: Checkpoint, device: torch.device, precision: TrocrPrecision, *, compiled: bool = False
@@ -59,7 +59,7 @@ class Network:
         """
         images = torch.from_numpy(self._form.resized(lines)).to(self._device)
         with torch.inference_mode():
-            at_once = images.split(1) if self._device.type == "cpu" else (images,)
+            at_once = torch.split(images, 1 if self._device.type == "cpu" else len(images))
             return torch.cat([self._encode(self._form.normalised(some, self.numbers)) for some in at_once])
 
     def search(self, encoded: Tensor, longest: Sequence[int], rules: Rules) -> list[list[Found]]:

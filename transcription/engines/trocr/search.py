@@ -37,7 +37,8 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How a line is searched. ``repeats``: after so many tokens of one stretch of up to eight over and over, and at
-    least four times, a text is given up there; 0 never does. ``early_stopping`` is `generate`'s False, True, "never"."""
+    least four times, a text is given up there; 0 never does. ``early_stopping`` is
+    `generate`'s False, True or "never"."""
 
     start: int
     ends: tuple[int, ...]
@@ -161,7 +162,8 @@ class _Line:
         if rules.early_stopping == "yes":
             return True
         reach = self.longest if rules.early_stopping == "never" and rules.length_penalty > 0 else length
-        return best / reach**rules.length_penalty <= self.ended[-1].score
+        possible: float = best / reach**rules.length_penalty
+        return possible <= self.ended[-1].score
 
 
 def _beams(decoder: SteppingDecoder, states: Tensor, longest: Sequence[int], rules: Rules) -> list[list[Found]]:

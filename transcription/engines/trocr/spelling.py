@@ -29,7 +29,7 @@ class Spelt:
 
     def logarithms(self, log_probs: Sequence[float]) -> tuple[float, ...]:
         """For each character a logarithm, so that they sum up to that of the tokens: a token's stands at the last
-        character it completes (of « the» it is the e and not the space, so that a word has its own), 0 at the others."""
+        character it completes (of « the» the e and not the space, so that a word has its own), 0 at the others."""
         found: list[float] = []
         for count, first, last in self.parts:
             found += [0.0] * (count - 1)
