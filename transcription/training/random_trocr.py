@@ -87,11 +87,11 @@ def write_random_trocr(folder: Path, size: Size, *, seed: int = 1) -> Path:
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.decoder = decoders.Fuse()
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
     )
     images = ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    TrOCRProcessor(image_processor=images, tokenizer=fast).save_pretrained(folder)
+    TrOCRProcessor(image_processor=images, tokenizer=fast).save_pretrained(folder)  # type: ignore[no-untyped-call]
     return folder
 
 

@@ -73,7 +73,7 @@ def write_small_trocr(folder: Path, *, seed: int = 1, steps: int = STEPS) -> Pat
     images = ViTImageProcessorPil(
         size={"height": HEIGHT, "width": WIDTH}, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3, do_resize=True
     )
-    TrOCRProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    TrOCRProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
     images.save_pretrained(folder)  # preprocessor_config.json, where published checkpoints have it
     return folder
 
@@ -121,7 +121,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", END)]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token="<s>",
         eos_token="</s>",
@@ -138,8 +138,8 @@ def _network(vocabulary: int) -> Any:
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=128,
-        image_size=(HEIGHT, WIDTH),  # type: ignore[arg-type]  # taken as it is, and needed for lines
-        patch_size=(HEIGHT, PATCH),  # type: ignore[arg-type]
+        image_size=(HEIGHT, WIDTH),
+        patch_size=(HEIGHT, PATCH),
         qkv_bias=False,
         hidden_dropout_prob=0.0,
     )
@@ -156,7 +156,7 @@ def _network(vocabulary: int) -> Any:
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
     config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = START, PAD, END
     network: Any = VisionEncoderDecoderModel(config)
-    network.generation_config = GenerationConfig(
+    network.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         decoder_start_token_id=START, eos_token_id=END, pad_token_id=PAD, bos_token_id=0, max_new_tokens=48
     )
     with torch.no_grad():  # patches that know where they stand from the first step on
@@ -189,7 +189,7 @@ def _train(network: Any, tokenizer: PreTrainedTokenizerFast, rng: np.random.Gene
                 output.loss + GUIDED * astray + _taught(teacher(output.encoder_last_hidden_state[:, 1:]), some, words)
             )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()

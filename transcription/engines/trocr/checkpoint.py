@@ -87,8 +87,8 @@ def _check_files(folder: Path) -> None:
 def _network(folder: Path) -> Any:
     loader: Any = VisionEncoderDecoderModel
     quiet = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         network, found = loader.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
