@@ -326,13 +326,14 @@ class TestRepeats:
     def test_a_network_that_turns_in_circles_is_stopped(self, small_trocr: Path, beams: int) -> None:
         network = Network(load_checkpoint(small_trocr), torch.device("cpu"), "single")
         decoder = network._decoder._decoder  # type: ignore[attr-defined]
-        decoder._head = torch.nn.Linear(96, 370)
+        words = len(decoder._decoder.embed_tokens.weight)
+        decoder._head = torch.nn.Linear(96, words)
         with torch.no_grad():
             decoder._head.weight.zero_()
-            decoder._head.bias.copy_(torch.linspace(0, 9, 370))
+            decoder._head.bias.copy_(torch.linspace(0, 9, words))
         states = torch.randn(2, 33, 64)
         found = network.search(states, [60, 60], Rules(START, (END,), beams, repeats=16))
-        assert all(line[0].tokens == (369,) for line in found)
+        assert all(line[0].tokens == (words - 1,) for line in found)
 
     def test_numbers_that_are_none_fail_alone(self, small_trocr: Path, lines: list[LineImage]) -> None:
         engine = TrOcr(small_trocr)
@@ -396,7 +397,7 @@ class TestSpelling:
             "  e\u0301a \t b\x00\ufffd ", (0.1, 0.2, 0.9, 0.5, 0.8, 0.7, 0.6, 0.3, 0.4, 0.2, 0.1, 0.1)
         )
         assert text == "éa b"
-        assert scores == (0.5, 0.8, 0.6, 0.4)
+        assert scores == (0.5, 0.8, 0.3, 0.4)
         assert stored("", ()) == ("", ())
 
 

@@ -77,10 +77,16 @@ def trocr_reader(size: Size, tokens: int) -> Callable[[Sequence[Gray]], None]:
 
 
 def write_random_trocr(folder: Path, size: Size, *, seed: int = 1) -> Path:
-    """The network as a checkpoint that engines load. Every token is a character of its own, so a text tells which."""
+    """The network as a checkpoint that engines load. Every token is a character of its own, so a text tells which.
+
+    Its head has weights of its own: one that shares the embedding's repeats a random network's first token for ever.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network: Any = random_trocr(size)
+        head = network.decoder.output_projection
+        head.weight = nn.Parameter(torch.randn_like(head.weight) * 0.02)
+    network.config.decoder.tie_word_embeddings = False
     network.save_pretrained(folder)
     words = dict(zip(_SPECIAL, range(len(_SPECIAL)), strict=True))
     words |= {chr(_FIRST_SIGN + token): token for token in range(len(_SPECIAL), network.config.decoder.vocab_size)}

@@ -87,6 +87,7 @@ def _on(folder: Path, device: str, crops: Sequence[Gray], rounds: int) -> dict[s
             for (over, under), bar in BARS.items()
             if {over, under} <= seconds.keys()
         },
+        "different_tokens": len(set("".join(texts["generate_batched"]))),
         "tokens_as_generate_reads_them": {
             name: round(agreement(texts["generate_batched"], found), 4) for name, found in texts.items()
         },

@@ -72,6 +72,8 @@ class TrOcr:
     ) -> None:
         if not 1 <= beams <= 32:
             raise EngineFailure(f"trocr is asked for {beams} beams; it searches with 1 to 32.")
+        if min(batch_lines, min_new_tokens, max_new_tokens, stop_repeats) < 0:
+            raise EngineFailure("trocr is asked for a negative number of lines or tokens; 0 leaves a limit to it.")
         torch.set_num_threads(threads)  # see `engines.starter`
         self._folder, self._precision, self._compile = Path(model), precision, compile
         self._device = choose_device(device)
@@ -206,10 +208,10 @@ class TrOcr:
 
     def _score(self, pairs: Sequence[_Pair]) -> list[TextScores | ItemError]:
         network = self._network()
-        crops = list({id(pair.line): pair.line for pair in pairs}.values())  # the encoder looks at each once
-        rows = {id(crop): row for row, crop in enumerate(crops)}
+        crops = list({id(pair.line.pixels): pair.line for pair in pairs}.values())  # the encoder looks at each once
+        rows = {id(crop.pixels): row for row, crop in enumerate(crops)}
         scores = network.forced(
-            network.encode(crops), [rows[id(pair.line)] for pair in pairs], [pair.tokens for pair in pairs]
+            network.encode(crops), [rows[id(pair.line.pixels)] for pair in pairs], [pair.tokens for pair in pairs]
         )
         return [_text_scores(pair, log_probs) for pair, log_probs in zip(pairs, scores, strict=True)]
 
