@@ -211,6 +211,25 @@ class TestEqualToGenerate:
             wanted = outputs.logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
             assert torch.allclose(own.forced(tokens, own.states(states)), wanted, atol=1e-4)
 
+    def test_a_checkpoint_with_sinusoidal_positions_that_transformers_itself_cannot_run(
+        self, small_trocr: Path, tmp_path: Path, lines: list[LineImage]
+    ) -> None:
+        folder = Path(shutil.copytree(small_trocr, tmp_path / "model"))
+        network: Any = LOADER.from_pretrained(folder)
+        config = network.config
+        config.decoder.use_learned_position_embeddings = False
+        torch.manual_seed(5)
+        network = LOADER(config).eval()
+        network.save_pretrained(folder)
+        tokens = torch.tensor([[2, 7, 9, 11]])
+        with torch.inference_mode():
+            own = Network(load_checkpoint(folder), torch.device("cpu"), "single")
+            states = own.encode(lines[:1])
+            outputs = network(encoder_outputs=(states,), decoder_input_ids=tokens[:, :-1])
+            wanted = outputs.logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])[0, :, 0]
+            [found] = own.forced(states, [0], [tokens[0, 1:].tolist()])
+        assert found == pytest.approx(wanted.tolist(), abs=1e-4)
+
 
 class TestForcedScores:
     def test_they_are_those_of_the_search_for_the_text_it_found(self, single: TrOcr, lines: list[LineImage]) -> None:

@@ -4,8 +4,8 @@ never multiplied out into keys and values.
 Attention over the encoder's states x (S of them, E wide) needs the products of a query q with every key W x + b, and
 sums values V x + c. Both are linear, so q·(W x) = (Wᵀ q)·x, the product with b is the same for every x and falls out of
 the softmax, and Σ p (V x + c) = V (Σ p x) + c: queries go to the encoder's states, and no key or value of these is
-ever made (compare DeepSeek-V2, arXiv 2405.04434, 2.1.2). For TrOCR-base that saves 22 of 140 billion multiplications
-a line of 15 tokens and 57 MB a line, and all beams look at one copy.
+ever made (compare DeepSeek-V2, arXiv 2405.04434, 2.1.2). For TrOCR-base that saves 17 of 140 GFLOP a line
+of 15 tokens (22 for keys and values, of which 5 come back in longer products) and 57 MB, and beams look at one copy.
 """
 
 from __future__ import annotations

@@ -21,9 +21,11 @@ from transcription.engines.trocr.spelling import Spelling, Spelt, stored
 from transcription.errors import EngineFailure
 from transcription.htr.records import Hints, Hypothesis, ItemError, LineImage, ReadingRecord, TextScores, Usage
 
-CPU_LINES, GPU_LINES = 16, 256  # in a batch: more were no faster (CPU), or memory is better left to others (GPU)
-# The densest hands measured write six letters in a width that equals the line's height; a letter takes a token at most
-# but for rare signs, and abbreviated lines need some more.
+# In a batch; estimates: each step reads all of the decoder's weights, so the more lines share that the better, but what
+# is kept for each is memory, some ten megabytes in single precision.
+CPU_LINES, GPU_LINES = 16, 256
+# Estimates: a dense hand writes six letters in a width that equals the line's height, and a letter takes a token at
+# most but for rare signs; the shortest lines need room too.
 TOKENS_A_SQUARE, TOKENS_MORE = 8, 16
 
 Item = TypeVar("Item")

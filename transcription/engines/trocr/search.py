@@ -121,7 +121,6 @@ def _greedy(decoder: SteppingDecoder, states: Tensor, longest: Sequence[int], ru
 class _Line:
     """One line's beams: those that still run and those that ended, both best first."""
 
-    index: int
     longest: int
     running: list[Found] = field(default_factory=lambda: [Found((), (), 0.0, ended=False)])
     ended: list[Found] = field(default_factory=list)
@@ -167,7 +166,7 @@ class _Line:
 
 
 def _beams(decoder: SteppingDecoder, states: Tensor, longest: Sequence[int], rules: Rules) -> list[list[Found]]:
-    lines = [_Line(index, most) for index, most in enumerate(longest)]
+    lines = [_Line(most) for most in longest]
     running = lines
     memory = decoder.memory(len(lines) * rules.beams, max(longest))
     memory.rows, each = len(lines), 1  # one empty beam a line; they part at the first step
