@@ -1,8 +1,8 @@
 """The words around an image: our prompt in the model's own form of conversation.
 
-A GGUF brings that form as a Jinja template, which is code of somebody else's (by CVE-2024-34359 one ran commands). It is
-not run: llama.cpp recognises the common forms by their words and writes them itself. A template that it does not know
-is rendered in a sandbox, and only when its SHA-256 is the one that an administrator has pinned.
+A GGUF brings that form as a Jinja template, which is code of somebody else's (CVE-2024-34359 let one run commands). It
+is not run: llama.cpp recognises the common forms by their words and writes them itself. A template that it does not
+know is rendered in a sandbox, and only when its SHA-256 is the one that an administrator has pinned.
 
 Nothing that was read on a page is ever put into a conversation, nor are words of a vocabulary.
 """
