@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +66,12 @@ def test_what_others_misread_finds_no_place_where_order_does_not_tell() -> None:
 
 def test_without_other_readings_lines_are_told_by_their_lengths() -> None:
     widths = [5.0, 20.0, 21.0, 8.0, 20.0]
-    answer = ["Page 12", "Mary the daughter of John Carter", "Thomas the son of William Hales", "Isaac and Jane Brown, x"]
+    answer = [
+        "Page 12",
+        "Mary the daughter of John Carter",
+        "Thomas the son of William Hales",
+        "Isaac and Jane Brown, x",
+    ]
     found = align_page([LayoutText("", width) for width in widths], answer)
     assert texts(found, answer) == {0: answer[0], 1: answer[1], 2: answer[2], 4: answer[3]}
     assert {each.cost for each in found.placed} == {1.0}
@@ -81,11 +88,13 @@ LINES = st.lists(st.text("abc xyz", max_size=12), max_size=6)
 
 @settings(deadline=None)
 @given(LINES, LINES)
-def test_every_character_of_the_answer_has_one_place_or_none_and_order_is_kept(read: list[str], answer: list[str]) -> None:
+def test_every_character_of_the_answer_has_one_place_or_none_and_order_is_kept(
+    read: list[str], answer: list[str]
+) -> None:
     found = align_page(layout(read), answer)
     pieces = [(piece.row, piece.start, piece.end) for each in found.placed for piece in each.stretches]
     assert pieces == sorted(pieces), "in the order of the layout, so in the order of the answer"
-    for (row, _, end), (next_row, start, _) in zip(pieces, pieces[1:], strict=False):
+    for (row, _, end), (next_row, start, _) in itertools.pairwise(pieces):
         assert row < next_row or end <= start
     rows = {row for row, _, _ in pieces} | {each.row for each in found.unplaced}
     assert rows >= {row for row, text in enumerate(answer) if text.strip()}

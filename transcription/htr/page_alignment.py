@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
@@ -77,10 +77,13 @@ class _Match:
 
 
 def align_page(layout: Sequence[LayoutText], answer: Sequence[str]) -> PageAlignment:
-    """Place the lines of ``answer`` on those of ``layout``, both in reading order.
+    """Place the lines of ``answer`` on those of ``layout``, both in reading order; blank ones count for nothing.
 
     Costs time in proportion to the product of their numbers.
     """
+    written = [row for row, text in enumerate(answer) if text.strip()]
+    if len(written) < len(answer):
+        return _renumbered(align_page(layout, [answer[row] for row in written]), written)
     known = [normalised(line.text) for line in layout]
     rows = [normalised(row) for row in answer]
     lengths = _expected_lengths(layout, known, rows)
@@ -92,9 +95,18 @@ def align_page(layout: Sequence[LayoutText], answer: Sequence[str]) -> PageAlign
     for row in range(len(rows)):
         if row in taken:
             near = taken[row]
-        elif answer[row].strip():
+        else:
             unplaced.append(Unplaced(row, near))
     return PageAlignment(tuple(sorted(placed, key=lambda each: each.line)), tuple(unplaced))
+
+
+def _renumbered(alignment: PageAlignment, rows: Sequence[int]) -> PageAlignment:
+    """With row k as row ``rows[k]``."""
+    placed = (
+        replace(each, stretches=tuple(replace(piece, row=rows[piece.row]) for piece in each.stretches))
+        for each in alignment.placed
+    )
+    return PageAlignment(tuple(placed), tuple(replace(each, row=rows[each.row]) for each in alignment.unplaced))
 
 
 def _expected_lengths(layout: Sequence[LayoutText], known: Sequence[str], rows: Sequence[str]) -> list[float]:
@@ -170,19 +182,13 @@ def _walked_back(steps: Sequence[Sequence[tuple[int, int]]], known: Sequence[str
 
 
 def _by_order(matches: Sequence[_Match], lines: int, rows: int) -> list[_Match]:
-    """The matches and, between two of them that text decided, lines and rows left over that are equal in number."""
-    certain = [match for match in matches if match.certain]
+    """The matches and, between two of them, lines and rows left over that are equal in number, in their order."""
     found = list(matches)
-    edges = [
-        _Match(range(-1, 0), range(-1, 0), True),
-        *certain,
-        _Match(range(lines, lines + 1), range(rows, rows), True),
-    ]
-    taken_lines = {line for match in matches for line in match.lines}
-    taken_rows = {row for match in matches for row in match.rows}
+    top, bottom = _Match(range(0), range(0), True), _Match(range(lines, lines), range(rows, rows), True)
+    edges = [top, *matches, bottom]
     for before, after in itertools.pairwise(edges):
-        free_lines = [k for k in range(before.lines.stop, after.lines.start) if k not in taken_lines]
-        free_rows = [k for k in range(before.rows.stop, after.rows.start) if k not in taken_rows]
+        free_lines = range(before.lines.stop, after.lines.start)
+        free_rows = range(before.rows.stop, after.rows.start)
         if len(free_lines) == len(free_rows):
             pairs = zip(free_lines, free_rows, strict=True)
             found += [_Match(range(i, i + 1), range(j, j + 1), certain=False) for i, j in pairs]

@@ -56,7 +56,7 @@ def read_pages(
 def _read_before(work: Work, token: uuid.UUID) -> bool:
     reading = PageReading.objects.filter(run=work.run, pass_version=work.pass_version).first()
     if reading is not None:
-        _write(work, reading, _places(work), 0.0, token)
+        _write(work, reading, _places(work), 0.0, token, new=False)
     return reading is not None
 
 
@@ -65,6 +65,7 @@ def _images(waiting: dict[int, Work], token: uuid.UUID) -> Iterator[PageImage]:
         version = work.pass_version
         assert version is not None
         try:
+            assert work.page_id is not None
             page = Page.objects.filter(pk=work.page_id).first()
             if page is None:
                 raise LostLease(f"Page {work.page_id} was deleted while it waited to be read.")
@@ -90,11 +91,17 @@ def _take(work: Work, result: PageText | ItemError, milliseconds: float, token: 
     assert work.run is not None
     assert work.pass_version_id is not None
     reading = PageReading.from_record(result, run_id=work.run.pk, pass_version_id=work.pass_version_id)
-    _write(work, reading, _places(work), milliseconds, token)
+    _write(work, reading, _places(work), milliseconds, token, new=True)
 
 
 def _write(
-    work: Work, reading: PageReading, places: Sequence[LayoutLine], milliseconds: float, token: uuid.UUID
+    work: Work,
+    reading: PageReading,
+    places: Sequence[LayoutLine],
+    milliseconds: float,
+    token: uuid.UUID,
+    *,
+    new: bool,
 ) -> None:
     """Write the page's reading and those of its lines, all or none. The run's other readings are looked at under the
     page's lock, so that none comes in between."""
@@ -106,7 +113,7 @@ def _write(
             assert page is not None
             record = reading.to_record()
             aligned = align_page(_layout_texts(run, reading.pass_version_id, places), record.lines)
-            if reading.pk is None:
+            if new:
                 reading.placed = [_placed_entry(each, places) for each in aligned.placed]
                 reading.unplaced = [
                     {"row": each.row, "line": places[each.near].line_id if each.near is not None else None}

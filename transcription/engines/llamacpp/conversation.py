@@ -52,10 +52,8 @@ def conversation(model: LlamaModel, prompt: str, *, marker: str, form: str = "",
             "changed. Fetch the model again, or look at the template and pin it anew."
         )
     message = f"{marker}\n{prompt}"
-    if sha256 and not form:
-        text = _rendered(model, template, message)
-    else:
-        text = _recognised(form or template, message)
+    pinned = bool(sha256) and not form
+    text = _rendered(model, template, message) if pinned else _recognised(form or template, message)
     if text is None:
         raise WeightsError(
             f"llama.cpp does not know the chat template of this GGUF (SHA-256 {digest}). Name one of its own forms in "

@@ -132,6 +132,7 @@ class Decoder:
         )
         for (sequence, answer), logits in zip(order, rows, strict=True):
             answer.position += 1
+            result: Answer | ItemError | None
             try:
                 result = self._take(answer, logits)
             except LonghandError as error:

@@ -50,7 +50,7 @@ class Grammar:
             tokens[place] = llama_cpp.llama_token_data(int(token), float(logits[token]), 0.0)
         array = llama_cpp.llama_token_data_array(tokens, len(candidates), -1, False)
         llama_cpp.llama_sampler_apply(self._pointer, ctypes.byref(array))
-        return [array.data[place].id for place in range(array.size) if array.data[place].logit != -np.inf]
+        return [int(array.data[place].id) for place in range(array.size) if array.data[place].logit != -np.inf]
 
     def accept(self, token: int) -> None:
         llama_cpp.llama_sampler_accept(self._pointer, token)
