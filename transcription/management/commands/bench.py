@@ -44,10 +44,17 @@ class Command(BaseCommand):
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
+        only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, **_: Any) -> None:
+    def handle(self, *, runs: int, engines: bool, segmenters: bool, llama: bool, **_: Any) -> None:
         only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
+            if llama:
+                from transcription.training.llama_benchmarks import measure_llama  # an extra that may be missing
+
+                report = {"machine": _machine(), "llama": measure_llama(Path(folder), rounds=runs)}
+                self.stdout.write(json.dumps(report, indent=2))
+                return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
         self.stdout.write(json.dumps(report, indent=2))
 
