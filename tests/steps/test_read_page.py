@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import DatabaseError, IntegrityError
+from django.test import Client
+from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from tests.factories import create_collection
+from tests.factories import create_collection, create_user
 from tests.steps.journey import TEXTS, current_run, prepared_page, work_until_nothing_is_due
 from transcription.htr.records import Hints, ItemError, PageImage, PageText, Usage
-from transcription.models import Failure, PageReading, PageState, PassVersion, Reading, StagePass, Vote
+from transcription.models import Failure, Page, PageReading, PageState, PassVersion, Reading, StagePass, Vote
+from transcription.steps import flow
 from transcription.steps.profiles import registry
 from transcription.views.page_readings import unplaced_readings
 
@@ -51,10 +54,8 @@ def clerk(settings: Settings) -> Iterator[Callable[..., None]]:
     registry.cache_clear()
 
 
-def page_with_clerk(media_root: Path) -> object:
+def page_with_clerk(media_root: Path) -> Page:
     """A page whose run has a pass by the clerk beside the bundled ones."""
-    from transcription.steps import flow
-
     page = prepared_page(media_root, collection=create_collection())
     run = current_run(page)
     version = PassVersion.objects.create(
@@ -67,12 +68,12 @@ def page_with_clerk(media_root: Path) -> object:
 
 
 def test_a_page_reading_is_kept_and_its_lines_are_put_where_they_stand(
-    media_root: Path, clerk: Callable[..., None]
+    media_root: Path, clerk: Callable[..., None], client: Client
 ) -> None:
     clerk(lines=ANSWER)
     page = page_with_clerk(media_root)
     work_until_nothing_is_due()
-    run = current_run(page)  # type: ignore[arg-type]
+    run = current_run(page)
     kept = PageReading.objects.get(run=run)
     assert kept.lines == ANSWER
     assert (kept.tokens_in, kept.tokens_out) == (50, 20)
@@ -80,8 +81,12 @@ def test_a_page_reading_is_kept_and_its_lines_are_put_where_they_stand(
     assert [each.text for each in readings] == list(TEXTS)
     assert [each["row"] for each in kept.unplaced] == [0]
     assert all(0 <= each["cost"] < 1 for each in kept.placed)
-    [shown] = unplaced_readings(page)  # type: ignore[arg-type]
+    [shown] = unplaced_readings(page)
     assert [piece.text for piece in shown.pieces] == [ANSWER[0]]
+    client.force_login(create_user(superuser=True))
+    for name in ("transcription:page", "review:unplaced"):
+        content = client.get(reverse(name, args=[page.pk])).content.decode()
+        assert "1 line that plain+clerk read on this page found no place" in content
     assert Vote.objects.filter(run=run).count() == 3
     with pytest.raises((DatabaseError, InternalError, IntegrityError)), transaction.atomic():
         PageReading.objects.update(raw="x")
@@ -95,5 +100,5 @@ def test_a_page_that_cannot_be_read_is_a_failure_and_the_other_passes_vote(
     page = page_with_clerk(media_root)
     work_until_nothing_is_due()
     assert Failure.objects.get().code == "engine-timeout"
-    page.refresh_from_db()  # type: ignore[attr-defined]
-    assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}  # type: ignore[attr-defined]
+    page.refresh_from_db()
+    assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}

@@ -120,6 +120,8 @@ def _write(
                     for each in aligned.unplaced
                 ]
                 reading.save()
+            mine = Reading.objects.filter(run=run, pass_version_id=reading.pass_version_id)
+            wanted -= set(mine.values_list("line", flat=True))  # of an earlier stage
             records = [_line_reading(each, record, places) for each in aligned.placed]
             Reading.objects.bulk_create(
                 Reading.from_record(each, run_id=run.pk, pass_version_id=reading.pass_version_id)
