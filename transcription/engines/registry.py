@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
-from transcription.engines.base import Recognizer, Segmenter
+from transcription.engines.base import PageReader, Recognizer, Segmenter
 from transcription.errors import PermanentError, WeightsError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -76,6 +76,12 @@ class Registry:
         engine = self._build(name)
         if not isinstance(engine, Segmenter):
             raise UnknownEngine(f"Engine “{name}” does not find lines; choose another in the profile.")
+        return engine
+
+    def page_reader(self, name: str) -> PageReader:
+        engine = self._build(name)
+        if not isinstance(engine, PageReader):
+            raise UnknownEngine(f"Engine “{name}” does not read whole pages; choose another in the profile.")
         return engine
 
     def _declared(self, name: str) -> EngineDeclaration:

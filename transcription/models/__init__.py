@@ -9,6 +9,7 @@ from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
+from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
@@ -34,6 +35,7 @@ __all__ = [
     "Membership",
     "Original",
     "Page",
+    "PageReading",
     "PageState",
     "Part",
     "PassVersion",

@@ -21,6 +21,7 @@ from transcription.steps import flow
 from transcription.steps.files import local_path
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
+from transcription.steps.read_page import read_pages, reads_pages_only
 from transcription.steps.vocabulary import words_at
 
 logger = logging.getLogger(__name__)
@@ -50,12 +51,18 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         assert work.pass_version is not None
         assert work.run is not None
         calls[work.pass_version.engine, work.collection_id, work.run.vocabulary].append(work)
-    for (engine, collection_id, revision), group in calls.items():
+    # Whole pages last: what the others read tells their lines apart.
+    for (engine, collection_id, revision), group in sorted(
+        calls.items(), key=lambda call: reads_pages_only(call[0][0])
+    ):
+        language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
+        hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
+        if reads_pages_only(engine):
+            read_pages(engine, group, hints, token, progress)
+            continue
         jobs = {work.pk: _Job(work, set()) for work in group}
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
-        language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
-        hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
         started = time.perf_counter()
         for result in registry().recognizer(engine).recognize(crops, hints):
             work_id, line_id = keys[result.key]

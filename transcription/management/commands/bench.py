@@ -46,14 +46,21 @@ class Command(BaseCommand):
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
         only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
+        only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, **_: Any) -> None:
+    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **_: Any) -> None:
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
             self.stdout.write(json.dumps(report, indent=2))
             return
         only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
+            if llama:
+                from transcription.training.llama_benchmarks import measure_llama  # an extra that may be missing
+
+                report = {"machine": _machine(), "llama": measure_llama(Path(folder), rounds=runs)}
+                self.stdout.write(json.dumps(report, indent=2))
+                return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
         self.stdout.write(json.dumps(report, indent=2))
 
