@@ -180,8 +180,9 @@ ENGINES: dict[str, EngineDeclaration] = {
     # Finds lines with a network of our own; classical needs no weights and stays as the fall-back.
     "learned": {
         "CLASS": "transcription.engines.segmenters.learned.LearnedSegmenter",
-        "VERSION": "1",
+        "VERSION": "2",
         "WEIGHTS": "segmenter.safetensors",
+        "FILES": {"printing": ["print.safetensors"]},
         "OPTIONS": {"precision": "auto"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },

@@ -1,5 +1,5 @@
-"""`manage.py bench [--engines | --segmenters | --trocr]`: what the parts of reading cost on this machine, and how the
-bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama]`: what the parts of reading cost on this machine, and
+how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from transcription.errors import WeightsError
 from transcription.formats.decode import extract, probe
 from transcription.formats.pyramid import dzi_tile, read_gray
 from transcription.htr import voting
@@ -56,17 +57,26 @@ class Command(BaseCommand):
         only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
             if llama:
-                from transcription.training.llama_benchmarks import measure_llama  # an extra that may be missing
-
-                report = {"machine": _machine(), "llama": measure_llama(Path(folder), rounds=runs)}
+                report = {"machine": _machine()} | _llama(Path(folder), runs)
                 self.stdout.write(json.dumps(report, indent=2))
                 return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
+            if not only:
+                report |= _llama(Path(folder), runs)
         self.stdout.write(json.dumps(report, indent=2))
 
 
 def _machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
+
+
+def _llama(folder: Path, runs: int) -> dict[str, Any]:
+    """llama.cpp beside itself, or why not: it is an extra that may be missing."""
+    try:
+        from transcription.training.llama_benchmarks import measure_llama
+    except WeightsError as missing:
+        return {"llama": {"skipped": missing.message}}
+    return {"llama": measure_llama(folder, rounds=runs)}
 
 
 def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
