@@ -106,11 +106,11 @@ class Registry:
         declared = self.declaration(name)
         weights = file_digest(WEIGHTS / declared["WEIGHTS"]) if "WEIGHTS" in declared else ""
         state: list[Any] = [declared["CLASS"], declared["VERSION"], declared.get("OPTIONS", {}), weights]
-        if "FILES" in declared:
+        if declared.get("FILES"):
             options = declared["FILES"].items()
             state.append({option: [[name, file_digest(WEIGHTS / name)] for name in files] for option, files in options})
         if "MODEL" in declared:
-            state.append(self._store().manifest(declared["MODEL"]).state)
+            state.append([self._store().manifest(declared["MODEL"]).state, declared.get("READS", [])])
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
     def recognizer(self, name: str) -> Recognizer:
@@ -169,7 +169,8 @@ class Registry:
             "OPTIONS": dict(manifest.options),
             "RUNTIME": {option: value for option, value in self._runtime.items() if option in kind.runtime},
             "MODEL": name,
-            "READS": kind.reads(manifest.options),
+            "READS": list(manifest.reads or kind.reads[:1]),
+            "FILES": kind.files,
             "PACKAGES": list(kind.packages),
         }
 

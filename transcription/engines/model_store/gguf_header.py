@@ -37,8 +37,10 @@ class GgufHeader:
 
     @property
     def chat_template(self) -> str | None:
-        """All of its templates, the default first, as one text; None without any."""
+        """The template; where there are several, all of them with their keys as one text; None without any."""
         templates = {key: text for key, text in self.strings.items() if key.startswith(CHAT_TEMPLATE)}
+        if templates.keys() == {CHAT_TEMPLATE}:
+            return templates[CHAT_TEMPLATE]
         return "\x00".join(f"{key}\x00{templates[key]}" for key in sorted(templates)) if templates else None
 
 

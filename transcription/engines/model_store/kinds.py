@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-from transcription.engines.model_store.manifest import ENGINE_KINDS, EngineKind
+from transcription.engines.model_store.manifest import ENGINE_KINDS, EngineKind, Reads
 from transcription.errors import WeightsError
-
-Reads = Literal["lines", "pages", "print"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``version`` changes when the engine's code reads differently with the same model. ``packages`` are what must be
-    installed; ``runtime`` the options that change how fast it reads and never what; ``pages`` the option and its value
-    by which it reads whole pages."""
+    installed; ``runtime`` the options that change how fast it reads and never what; ``files`` the options that name
+    files of ours beside `registry.WEIGHTS`; ``reads`` what it can be used for, what it is used for unsaid first."""
 
     engine_class: str
     version: str
     packages: tuple[str, ...]
     runtime: tuple[str, ...] = ()
-    pages: tuple[str, object] | None = None
-
-    def reads(self, options: dict[str, Any]) -> list[Reads]:
-        if self.pages is not None and options.get(self.pages[0]) == self.pages[1]:
-            return ["pages"]
-        return ["lines"]
+    files: dict[str, list[str]] = field(default_factory=dict)
+    reads: tuple[Reads, ...] = ("lines", "print")
 
 
+PROMPTS = ["../prompts/line-v1.txt", "../prompts/page-v1.txt"]
 KINDS: dict[EngineKind, Kind] = {
     "trocr": Kind("transcription.engines.trocr.TrOcr", "1", ("torch", "transformers"), ("threads", "device")),
     "llamacpp": Kind(
-        "transcription.engines.llamacpp.LlamaCpp", "1", ("llama_cpp",), ("threads",), pages=("mode", "pages")
+        "transcription.engines.llamacpp.LlamaCpp",
+        "1",
+        ("llama_cpp",),
+        ("threads", "n_gpu_layers"),
+        files={"prompts": PROMPTS},
+        reads=("lines", "pages", "print"),
     ),
-    "visionllm": Kind("transcription.engines.visionllm.VisionLlm", "1", ("torch", "llama_cpp"), ("threads",)),
+    "visionllm": Kind("transcription.engines.visionllm.VisionLlm", "1", ("torch", "llama_cpp"), ("threads", "device")),
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from transcription.errors import WeightsError
 
 MANIFEST = "model.json"
+Reads = Literal["lines", "pages", "print"]
 EngineKind = Literal["trocr", "llamacpp", "visionllm"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")  # 40: as long as the name of an engine may be in the database
@@ -46,13 +47,14 @@ class FileEntry(BaseModel):
 class Manifest(BaseModel):
     """``files`` are all of the model's files by their paths in its folder; ``chat_templates`` holds the SHA-256 of the
     chat template (UTF-8) of each GGUF file that has one. ``source`` says where it came from, ``options`` what its
-    engine is built with."""
+    engine is built with, ``reads`` what profiles may use it for (its engine's first use when empty)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, AfterValidator(check_name)]
     engine: EngineKind
     options: dict[str, Any] = {}
+    reads: tuple[Reads, ...] = ()
     source: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     files: dict[Annotated[str, AfterValidator(check_file_name)], FileEntry] = Field(min_length=1)

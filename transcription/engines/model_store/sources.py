@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 from transcription.engines.model_store.download import RemoteFile, download
 from transcription.engines.model_store.inspection import is_taken
 from transcription.engines.model_store.licences import licence_of_folder, licence_of_hub
-from transcription.engines.model_store.manifest import EngineKind, Manifest, check_file_name
+from transcription.engines.model_store.manifest import EngineKind, Manifest, Reads, check_file_name
 from transcription.engines.model_store.store import ModelStore, Origin, file_sha256
 from transcription.errors import PermanentError, ServiceUnavailable, WeightsError
 
@@ -45,6 +45,7 @@ class Wanted:
     engine: EngineKind | None = None
     licence: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[Reads, ...] = ()
     files: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
 
@@ -138,7 +139,9 @@ def _take_in(store: ModelStore, folder: Path, wanted: Wanted, source: str, licen
             raise WeightsError(f"A SHA-256 was given for {name}, and the model has no such file.")
         if (found := file_sha256(path)) != expected:
             raise WeightsError(f"{name} has the SHA-256 {found}, not {expected} as was given.")
-    return store.take_in(folder, Origin(wanted.name, wanted.engine, dict(wanted.options), source, licence))
+    return store.take_in(
+        folder, Origin(wanted.name, wanted.engine, dict(wanted.options), wanted.reads, source, licence)
+    )
 
 
 def _unsaid(wanted: Wanted) -> LicenceUnsaid:

@@ -26,6 +26,7 @@ from transcription.engines.model_store.manifest import (
     EngineKind,
     FileEntry,
     Manifest,
+    Reads,
     check_name,
     first_fault,
     read_manifest,
@@ -44,6 +45,7 @@ class Origin:
     name: str
     engine: EngineKind | None
     options: dict[str, Any]
+    reads: tuple[Reads, ...]
     source: str
     licence: str
 
@@ -194,6 +196,7 @@ class ModelStore:
                 name=origin.name,
                 engine=origin.engine or guess_engine(folder),
                 options=origin.options,
+                reads=origin.reads,
                 source=origin.source,
                 licence=origin.licence,
                 files=entries,

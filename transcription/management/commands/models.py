@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from transcription.engines.model_store.manifest import ENGINE_KINDS, Manifest
+from transcription.engines.known_models import KNOWN_MODELS
+from transcription.engines.model_store.manifest import ENGINE_KINDS, Manifest, Reads
 from transcription.engines.model_store.sources import Wanted, add_folder, pull_addresses, pull_from_hub
 from transcription.errors import LonghandError
 from transcription.steps.brought_models import model_store, remove_model
@@ -35,6 +37,9 @@ class Command(BaseCommand):
         for each in (pull, add):
             each.add_argument("--name", help="what profiles call it; default: the last part of where it comes from")
             each.add_argument("--engine", choices=ENGINE_KINDS, help="what reads with it, where its files do not say")
+            each.add_argument(
+                "--reads", choices=get_args(Reads), action="append", default=[], help="what to use it for"
+            )
             each.add_argument("--licence", default="", metavar="TEXT", help="where the model does not say it itself")
             each.add_argument("--sha256", action="append", default=[], metavar="FILE=HEX", help="what a file must have")
             each.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="of the engine; JSON")
@@ -60,8 +65,17 @@ class Command(BaseCommand):
         elif len(sources) > 1:
             raise CommandError("Give either one hub's id or the addresses of files.")
         else:
+            known = next((each for each in KNOWN_MODELS if sources[0] in (each.name, each.hub)), None)
             wanted = _wanted(options, sources[0].rpartition("/")[2])
-            manifest = pull_from_hub(model_store(), sources[0], wanted, revision=options["revision"])
+            if known is not None:
+                wanted = replace(
+                    wanted,
+                    licence=wanted.licence or known.license,
+                    options=wanted.options or known.options,
+                    reads=wanted.reads or known.reads,
+                )
+            hub_id = known.hub if known is not None else sources[0]
+            manifest = pull_from_hub(model_store(), hub_id, wanted, revision=options["revision"])
         self._say(manifest)
 
     def _add(self, options: dict[str, Any]) -> None:
@@ -121,6 +135,7 @@ def _wanted(options: dict[str, Any], default_name: str) -> Wanted:
         name=name,
         engine=options["engine"],
         licence=options["licence"].strip(),
+        reads=tuple(options["reads"]),
         options={key: _json_or_text(value) for key, value in _pairs(options["option"], "--option KEY=VALUE")},
         files=tuple(options.get("file") or ()),
         sha256={key: value.lower() for key, value in _pairs(options["sha256"], "--sha256 FILE=HEX")},
