@@ -191,10 +191,25 @@ ENGINES: dict[str, EngineDeclaration] = {
         "VERSION": "2",
         "OPTIONS": {},
     },
+    # For lines of print, where the program is installed. Its release is an option, so that one of another release,
+    # which reads differently, is never given this one's work; web processes need not run it to know what it is.
+    "tesseract": {
+        "CLASS": "transcription.engines.tesseract.Tesseract",
+        "VERSION": "1",
+        "READS": ["print"],
+        "OPTIONS": {"release": "5", "languages": {"en": "eng", "fr": "fra"}},
+        "PROBE": "transcription.engines.tesseract.why_not",
+    },
 }
+# Models that people brought are engines too, by their names: manage.py models.
+MODELS = _env.models or DATA / "models"
+# What of ENGINES and MODELS the workers of this environment hold; empty: all that their machine can run.
+HELD_ENGINES = _env.engines
 # The first of these whose weights are here finds the lines of new runs.
 SEGMENTERS = ["learned", "classical"]
 ENGINE_THREADS = _env.engine_threads
+ENGINE_IDLE_SECONDS = _env.engine_idle_seconds
+ENGINE_MEMORY_BYTES = _env.engine_memory_mb * 2**20
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from transcription.engines.model_store.store import ModelStore
 from transcription.engines.registry import WEIGHTS, Registry
 from transcription.errors import WeightsError
 from transcription.htr.enhance import Enhancement
@@ -56,7 +57,12 @@ DEFAULT_ENGINE = "starter"
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """This process's engines."""
-    return Registry(settings.ENGINES)
+    return Registry(
+        settings.ENGINES,
+        ModelStore(settings.MODELS),
+        held=settings.HELD_ENGINES,
+        runtime={"threads": settings.ENGINE_THREADS, "device": "auto"},
+    )
 
 
 def segmenter_in_use() -> str:

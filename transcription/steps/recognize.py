@@ -18,6 +18,7 @@ from transcription.htr.languages import language_tag
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 from transcription.models import LayoutLine, Page, Reading, Work
 from transcription.steps import flow
+from transcription.steps.checked_readings import checked
 from transcription.steps.files import local_path
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
@@ -64,7 +65,7 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
         started = time.perf_counter()
-        for result in registry().recognizer(engine).recognize(crops, hints):
+        for result in checked(registry().recognizer(engine).recognize(crops, hints), keys):
             work_id, line_id = keys[result.key]
             job = jobs[work_id]
             now = time.perf_counter()

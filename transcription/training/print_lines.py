@@ -58,9 +58,9 @@ def set_in_type(fonts: Sequence[Path], texts: Path, count: int, rng: np.random.G
         bottom = pitch * 1.8 + descent * rng.uniform(0.4, 1.3)
         strokes = np.asarray(canvas.crop((0, int(top), canvas.width, int(bottom))), np.float32) / 255
         width = max(16, round(strokes.shape[1] * LINE_HEIGHT / strokes.shape[0]))
-        strokes = cv2.resize(strokes, (width, LINE_HEIGHT), interpolation=cv2.INTER_AREA)
-        paper = rng.uniform(150, 255) + rng.uniform(0, 6) * rng.normal(0, 1, strokes.shape)
-        inked = paper + (rng.uniform(10, 120) - paper) * np.asarray(strokes) * rng.uniform(0.6, 1.0)
+        ink = np.asarray(cv2.resize(strokes, (width, LINE_HEIGHT), interpolation=cv2.INTER_AREA), np.float64)
+        paper = rng.uniform(150, 255) + rng.uniform(0, 6) * rng.normal(0, 1, ink.shape)
+        inked = paper + (rng.uniform(10, 120) - paper) * ink * rng.uniform(0.6, 1.0)
         yield coarse(bleached(np.clip(inked, 0, 255).astype(np.uint8), rng), rng)
 
 
@@ -75,7 +75,8 @@ def bleached(pixels: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.5:
         return pixels
     white = max(1.0, float(np.percentile(pixels, 60)) - rng.uniform(0, 12))
-    return np.clip(pixels.astype(np.float32) * 255 / white, 0, 255).astype(np.uint8)
+    whitened: Gray = np.clip(pixels.astype(np.float32) * 255 / white, 0, 255).astype(np.uint8)
+    return whitened
 
 
 def drawn(fonts: Sequence[Path], texts: Path, alphabet: str, count: int, rng: np.random.Generator) -> Iterator[Gray]:
@@ -135,7 +136,8 @@ def train(run: Path, prints: Sequence[Gray], hands: Sequence[Gray], seconds: flo
         for group in optimizer.param_groups:
             group["lr"] = PEAK_RATE * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
         wanted = (rng.random(BATCH) < 0.5).astype(np.float32)
-        lines = [(prints if each else hands)[rng.integers(len(prints if each else hands))] for each in wanted]
+        pools = [prints if each else hands for each in wanted]
+        lines = [pool[int(rng.integers(len(pool)))] for pool in pools]
         windows = torch.from_numpy(np.stack([_window(line, rng) for line in lines])[:, None])
         loss = functional.binary_cross_entropy_with_logits(network(windows), torch.from_numpy(wanted))
         optimizer.zero_grad(set_to_none=True)
