@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from transcription.engines.model_store.manifest import Reads
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
@@ -15,7 +17,7 @@ class KnownModel:
     hub: str
     engine: str
     license: str
-    reads: tuple[str, ...]
+    reads: tuple[Reads, ...]
     options: dict[str, Any] = field(default_factory=dict)
 
 
