@@ -19,6 +19,7 @@ from transcription.htr.records import Gray, Hints, ItemError, LineImage, Reading
 from transcription.models import LayoutLine, Page, Reading, Work
 from transcription.steps import flow
 from transcription.steps.files import local_path
+from transcription.steps.metering import paying
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 from transcription.steps.vocabulary import words_at
@@ -57,17 +58,19 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
         hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
         started = time.perf_counter()
-        for result in registry().recognizer(engine).recognize(crops, hints):
-            work_id, line_id = keys[result.key]
-            job = jobs[work_id]
-            now = time.perf_counter()
-            job.milliseconds += (now - started) * 1000
-            started = now
-            _take(job, line_id, result)
-            if not job.waiting and not job.written:
-                _write(job, token)
-            progress()
-        _account_for_silence(jobs.values(), token)
+        recognizer = registry().recognizer(engine)
+        with paying(recognizer, name=engine, works=group, keys=keys, token=token, progress=progress) as reader:
+            for result in reader.recognize(crops, hints):
+                work_id, line_id = keys[result.key]
+                job = jobs[work_id]
+                now = time.perf_counter()
+                job.milliseconds += (now - started) * 1000
+                started = now
+                _take(job, line_id, result)
+                if not job.waiting and not job.written:
+                    _write(job, token)
+                progress()
+            _account_for_silence(jobs.values(), token)
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
