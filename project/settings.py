@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from project import services
 from project.env import ROOT, read_environment
+from transcription.engines.endpoints import WrongEndpoints, declared_engines, read_endpoints
 
 # ModelForm[Collection] and QuerySet[Page] are types for the checker; at run time Django must bear the brackets.
 django_stubs_ext.monkeypatch()
@@ -205,6 +206,14 @@ ENGINES: dict[str, EngineDeclaration] = {
 MODELS = _env.models or DATA / "models"
 # What of ENGINES and MODELS the workers of this environment hold; empty: all that their machine can run.
 HELD_ENGINES = _env.engines
+# Vision models behind OpenAI's API, paid or self-hosted, as the operator declares them; keys stay in the environment.
+ENDPOINTS_FILE = DATA / "endpoints.toml"
+ENDPOINTS = read_endpoints(ENDPOINTS_FILE)
+if taken := sorted(ENGINES.keys() & ENDPOINTS.keys()):
+    raise WrongEndpoints(
+        ENDPOINTS_FILE, [f"endpoint “{name}”: an engine has this name; choose another" for name in taken]
+    )
+ENGINES |= declared_engines(ENDPOINTS)
 # The first of these whose weights are here finds the lines of new runs.
 SEGMENTERS = ["learned", "classical"]
 ENGINE_THREADS = _env.engine_threads

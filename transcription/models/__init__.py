@@ -1,5 +1,6 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
+from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
@@ -22,6 +23,9 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "Alignment",
+    "Cap",
+    "Charge",
+    "ChargeState",
     "Collection",
     "DisplacedText",
     "Document",
@@ -34,6 +38,7 @@ __all__ = [
     "Line",
     "Membership",
     "Original",
+    "Overrun",
     "Page",
     "PageReading",
     "PageState",
@@ -48,6 +53,8 @@ __all__ = [
     "RouteDecision",
     "Run",
     "Source",
+    "Span",
+    "Spending",
     "StagePass",
     "Step",
     "Term",
@@ -60,4 +67,5 @@ __all__ = [
     "Work",
     "WorkState",
     "Worker",
+    "scope_of",
 ]

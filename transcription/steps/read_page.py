@@ -20,6 +20,7 @@ from transcription.htr.records import Hints, ItemError, LineGeometry, PageImage,
 from transcription.models import LayoutLine, Page, PageReading, Reading, Run, Work
 from transcription.steps import flow
 from transcription.steps.files import local_path
+from transcription.steps.metering import paying
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 
@@ -41,16 +42,19 @@ def read_pages(
     """
     waiting = {index: work for index, work in enumerate(works) if not _read_before(work, token)}
     images = _images(waiting, token)
+    keys = [(work.pk, 0) for work in works]
     started = time.perf_counter()
-    for result in registry().page_reader(engine).read_pages(images, hints):
-        work = waiting.pop(result.key, None)
-        now = time.perf_counter()
-        if work is not None:
-            _take(work, result, (now - started) * 1000, token)
-        started = now
-        progress()
-    for work in waiting.values():
-        _give_up(work, token, EngineFailure("The engine gave no result for this page.", code="no-result"))
+    page_reader = registry().page_reader(engine)
+    with paying(page_reader, name=engine, works=works, keys=keys, token=token, progress=progress) as reader:
+        for result in reader.read_pages(images, hints):
+            work = waiting.pop(result.key, None)
+            now = time.perf_counter()
+            if work is not None:
+                _take(work, result, (now - started) * 1000, token)
+            started = now
+            progress()
+        for work in waiting.values():
+            _give_up(work, token, EngineFailure("The engine gave no result for this page.", code="no-result"))
 
 
 def _read_before(work: Work, token: uuid.UUID) -> bool:

@@ -20,6 +20,7 @@ from transcription.models import LayoutLine, Page, Reading, Work
 from transcription.steps import flow
 from transcription.steps.checked_readings import checked
 from transcription.steps.files import local_path
+from transcription.steps.metering import paying
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 from transcription.steps.read_page import read_pages, reads_pages_only
@@ -65,17 +66,19 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
         started = time.perf_counter()
-        for result in checked(registry().recognizer(engine).recognize(crops, hints), keys):
-            work_id, line_id = keys[result.key]
-            job = jobs[work_id]
-            now = time.perf_counter()
-            job.milliseconds += (now - started) * 1000
-            started = now
-            _take(job, line_id, result)
-            if not job.waiting and not job.written:
-                _write(job, token)
-            progress()
-        _account_for_silence(jobs.values(), token)
+        recognizer = registry().recognizer(engine)
+        with paying(recognizer, name=engine, works=group, keys=keys, token=token, progress=progress) as reader:
+            for result in checked(reader.recognize(crops, hints), keys):
+                work_id, line_id = keys[result.key]
+                job = jobs[work_id]
+                now = time.perf_counter()
+                job.milliseconds += (now - started) * 1000
+                started = now
+                _take(job, line_id, result)
+                if not job.waiting and not job.written:
+                    _write(job, token)
+                progress()
+            _account_for_silence(jobs.values(), token)
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
