@@ -12,6 +12,15 @@ from torch.nn import functional
 
 FAINT = 0.1  # a column that is at least this likely to show a character counts, though the blank be likelier
 HIDDEN = 512
+IMAGE_STEP = 32  # an image takes a multiple of so many positions
+
+
+def image_length(positions: int) -> int:
+    """How many positions an image takes whose line has ``positions``.
+
+    A text's characters then stand at one of few distances from their picture, which rotary attention learns first.
+    """
+    return max(1, -(-positions // IMAGE_STEP)) * IMAGE_STEP
 
 
 @dataclass(frozen=True, slots=True)

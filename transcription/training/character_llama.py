@@ -1,4 +1,4 @@
-"""Train a small Llama on the characters of lines: `python -m transcription.training.character_llama LINES… --texts TEXTS`.
+"""Train a small Llama on the characters of lines: `python -m transcription.training.character_llama LINES… …`.
 
 Two tasks, mixed: to go on with a line (``<s> text </s>``), and to write clean what was misread
 (``<s> misread positions <read> text </s>``), for which no image is needed. The second teaches what a projection of an
@@ -27,12 +27,13 @@ from transcription.engines.characters import BEGIN, BLANK, END, READ, UNKNOWN, C
 from transcription.engines.device import multiplies_bfloat16
 from transcription.engines.registry import WEIGHTS
 from transcription.engines.starter import Starter
+from transcription.engines.vision_projection import image_length
 from transcription.htr.ctc_forced import LineProbabilities
 from transcription.htr.records import LineImage
 from transcription.training.datasets import load_lines, target_text
 from transcription.training.language_model import Source, sources
 from transcription.training.llama_torch import Llama, LlamaShape
-from transcription.training.misreadings import Misreader, Mixture, confusions, image_length
+from transcription.training.misreadings import Misreader, Mixture, confusions
 
 BATCH_TOKENS = 4_600
 PEAK_RATE = 2e-3
@@ -166,7 +167,7 @@ def mixed(model: Llama, batch: Batch) -> Tensor:
 
 
 def rate_at(step: int, share: float) -> float:
-    """Learning rate when ``share`` of the time is spent: warm-up, constant, linear to zero (Hu et al., MiniCPM, 2024)."""
+    """Learning rate when ``share`` of the time is spent: warm-up, constant, linear to zero."""
     return PEAK_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * min(1.0, max(0.0, (1 - share) / DECAY))
 
 
@@ -261,7 +262,9 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, help="folder with pages.tsv: transcripts of whole pages")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--recognizer", type=Path, default=WEIGHTS / "starter.safetensors", help="whose errors to learn")
+    parser.add_argument(
+        "--recognizer", type=Path, default=WEIGHTS / "starter.safetensors", help="whose errors to learn"
+    )
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--hidden", type=int, default=768)

@@ -14,16 +14,6 @@ from numpy.typing import NDArray
 
 from transcription.engines.characters import BLANK, SIGNS
 
-IMAGE_STEP = 32  # an image takes a multiple of so many positions
-
-
-def image_length(positions: int) -> int:
-    """How many positions an image takes whose line has ``positions``.
-
-    A text's characters then stand at one of few distances from their picture, which rotary attention learns first.
-    """
-    return max(1, -(-positions // IMAGE_STEP)) * IMAGE_STEP
-
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
