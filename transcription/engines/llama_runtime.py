@@ -163,7 +163,8 @@ class LlamaContext:
     """The memory of ``sequences`` texts of up to ``length`` positions each, decoded side by side.
 
     A decode takes up to ``batch`` tokens at once and gives at most ``rows`` rows of logits (0: one for each sequence):
-    room for them is kept, 600 kB a row with a vocabulary of 150,000.
+    room for them is kept, 600 kB a row with a vocabulary of 150,000. ``exact`` remembers keys and values in 32 bits,
+    not in half as many.
 
     Raises OutOfMemory when there is no room for it.
     """
@@ -177,6 +178,7 @@ class LlamaContext:
         batch: int = BATCH,
         rows: int = 0,
         threads: int = 1,
+        exact: bool = False,
     ) -> None:
         self.model, self.sequences, self.length, self.batch = model, sequences, length, batch
         self.rows = rows or sequences
@@ -188,6 +190,9 @@ class LlamaContext:
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.kv_unified = False  # a sequence sees only its own part, so neighbours cost it nothing
         parameters.no_perf = True
+        if exact:
+            parameters.type_k = parameters.type_v = llama_cpp.GGML_TYPE_F32
+            parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         complaints()
         self.pointer: Any = llama_cpp.llama_init_from_model(model.pointer, parameters)
         if not self.pointer:

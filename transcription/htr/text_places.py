@@ -1,0 +1,27 @@
+"""Where the characters of a text stand when another reading of the same line says where its own do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from transcription.htr.ctc import Span, extents
+
+
+def spans_of(text: str, seen: str, columns: Sequence[int], width: int) -> list[Span]:
+    """One span (start, end; shares of ``width``) for each character of ``text``; none where nothing can be told.
+
+    ``seen`` are characters with their ``columns``, ascending. What both hold, or hold in each other's place, stands
+    alike; the rest is put evenly between. Spans reach half-way to the neighbours.
+    """
+    assert len(seen) == len(columns)
+    anchors: dict[int, int] = {}
+    for tag, start, end, at, _ in Levenshtein.opcodes(seen, text):
+        if tag in ("equal", "replace"):
+            anchors |= {at + number: columns[start + number] for number in range(end - start)}
+    if not anchors or not width:
+        return []
+    places = np.interp(np.arange(len(text)), list(anchors), list(anchors.values())).round().astype(np.intp)
+    return extents(places, places, np.ones_like(places), width)
