@@ -34,16 +34,19 @@ from transcription.training.synthetic import SyntheticLines
 
 BATCH = 64
 PEAK_RATE = 2e-3
-DRAWN_PRINT, DRAWN_HANDS, REAL_A_SET = 5000, 2000, 350  # lines
+DRAWN_PRINT, DRAWN_HANDS, REAL_A_SET = 8000, 2000, 350  # lines
 KEPT_FONTS = 4  # every so many-th print font is never learned from
 
 
-def set_in_type(fonts: Sequence[Path], texts: Path, count: int, rng: np.random.Generator) -> Iterator[Gray]:
-    """Lines of print: one size, a straight baseline, equal gaps; often with the edge of the lines above and below."""
+def set_in_type(
+    fonts: Sequence[Path], texts: Path, count: int, papers: Sequence[Gray], rng: np.random.Generator
+) -> Iterator[Gray]:
+    """Lines of print: one size, a straight baseline, equal gaps; often with the edge of the lines above and below. Half
+    of them have paper and ink of a line in ``papers``, so that no collection's paper is a sign of handwriting."""
     words = [word for path in sorted(texts.glob("*.txt")) for word in path.read_text("utf-8").split()]
-    faces = [[ImageFont.truetype(str(font), size) for size in (24, 36, 50)] for font in fonts]
+    faces = [[ImageFont.truetype(str(font), size) for size in (16, 24, 36, 50)] for font in fonts]
     for _ in range(count):
-        font = faces[rng.integers(len(faces))][rng.integers(3)]
+        font = faces[rng.integers(len(faces))][rng.integers(4)]
         said = [_some(words, rng) for _ in range(3)]
         if rng.random() < 0.25:
             said = [text.upper() for text in said]
@@ -59,8 +62,13 @@ def set_in_type(fonts: Sequence[Path], texts: Path, count: int, rng: np.random.G
         strokes = np.asarray(canvas.crop((0, int(top), canvas.width, int(bottom))), np.float32) / 255
         width = max(16, round(strokes.shape[1] * LINE_HEIGHT / strokes.shape[0]))
         ink = np.asarray(cv2.resize(strokes, (width, LINE_HEIGHT), interpolation=cv2.INTER_AREA), np.float64)
-        paper = rng.uniform(150, 255) + rng.uniform(0, 6) * rng.normal(0, 1, ink.shape)
-        inked = paper + (rng.uniform(10, 120) - paper) * ink * rng.uniform(0.6, 1.0)
+        light, dark, grain = rng.uniform(150, 255), rng.uniform(10, 120), rng.uniform(0, 6)
+        if papers and rng.random() < 0.5:
+            like = papers[int(rng.integers(len(papers)))]
+            dark, light = (float(level) for level in np.percentile(like, [2, 75]))
+            grain = float(np.std(like[like > light - 12])) if (like > light - 12).any() else 0.0
+        paper = light + grain * rng.normal(0, 1, ink.shape)
+        inked = paper + (dark - paper) * ink * rng.uniform(0.6, 1.0)
         yield coarse(bleached(np.clip(inked, 0, 255).astype(np.uint8), rng), rng)
 
 
@@ -185,9 +193,10 @@ def main() -> None:
     kept = types[::KEPT_FONTS]
     learned = [font for font in types if font not in kept]
     hands_fonts = sorted(given.fonts.glob("*.woff"))
-    prints = list(set_in_type(learned, given.texts, DRAWN_PRINT, rng))
+    real = [each.pixels for each in load_lines(given.lines, "train", limit=REAL_A_SET)]
+    prints = list(set_in_type(learned, given.texts, DRAWN_PRINT, real, rng))
     real_prints = list(tagged(given.layouts, given.pages, "train", "printed"))
-    hands = [coarse(bleached(each.pixels, rng), rng) for each in load_lines(given.lines, "train", limit=REAL_A_SET)]
+    hands = [coarse(bleached(pixels, rng), rng) for pixels in real]
     hands += list(tagged(given.layouts, given.pages, "train", "handwritten"))[::2]
     hands += list(drawn(hands_fonts, given.texts, alphabet, DRAWN_HANDS, rng))
     print(
@@ -195,7 +204,7 @@ def main() -> None:
     )
     network = train(given.run, prints + real_prints * 6, hands, given.minutes * 60)
     tune = {
-        "print in other fonts": list(set_in_type(kept, given.texts, 300, rng)),
+        "print in other fonts": list(set_in_type(kept, given.texts, 300, real, rng)),
         "real print": list(tagged(given.layouts, given.pages, "tune", "printed")),
         "handwriting on the same pages": list(tagged(given.layouts, given.pages, "tune", "handwritten")),
         "real handwriting": [each.pixels for each in load_lines(given.lines, "tune", limit=60)],
