@@ -47,7 +47,7 @@ class LearnedOptions:
     sideways: float = 0.5  # chance of lying on its side from which on a page is tried upright both ways
     upended: float = 0.035  # chance of standing on its head, likewise
     fine_print: float = 0.55  # of the page's usual rise: lower lines are the small print of a form, not its writing
-    printed: float = 0.9  # chance from which on a line is said to be print
+    printed: float = 0.6  # chance from which on a line is said to be print
     tracing: TracingOptions = field(default_factory=TracingOptions)
     polygons: PolygonOptions = field(default_factory=PolygonOptions)
 
