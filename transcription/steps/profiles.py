@@ -103,8 +103,12 @@ def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
     """
     if profile is None or profile.choice is None:
         return DEFAULT_STAGES
-    chosen = [(Enhancement.parse(each["enhancement"]), float(each["weight"])) for each in profile.choice]
-    return [[PassRecipe(each.recipe, DEFAULT_ENGINE, weight, each.options) for each, weight in chosen]]
+    stages: dict[int, list[PassRecipe]] = {}
+    for each in profile.choice:
+        seen = Enhancement.parse(each["enhancement"])
+        recipe = PassRecipe(seen.recipe, each.get("engine", DEFAULT_ENGINE), float(each["weight"]), seen.options)
+        stages.setdefault(each.get("stage", 0), []).append(recipe)
+    return [stages[number] for number in sorted(stages)]
 
 
 def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:

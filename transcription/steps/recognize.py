@@ -16,7 +16,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.languages import language_tag
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
-from transcription.models import LayoutLine, Page, Reading, Work
+from transcription.models import LayoutLine, Page, Reading, Vote, Work
 from transcription.steps import flow
 from transcription.steps.checked_readings import checked
 from transcription.steps.files import local_path
@@ -123,11 +123,26 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
         job.waiting = {line for line in lines if wanted is None or line in wanted}
         version = job.work.pass_version
         assert version is not None
+        before = texts_before(job.work)
         if not job.waiting:
             _write(job, token)
         for line in list(job.waiting):
             keys.append((job.work.pk, line))
-            yield LineImage(len(keys) - 1, enhance(lines[line], version.recipe, version.recipe_options))
+            pixels = enhance(lines[line], version.recipe, version.recipe_options)
+            yield LineImage(len(keys) - 1, pixels, before.get(line, ()))
+
+
+def texts_before(work: Work) -> dict[int, tuple[str, ...]]:
+    """The different texts that earlier stages gave each line of ``work``, the voted one first; none in the first."""
+    if work.stage == 0 or work.lines is None:
+        return {}
+    votes = Vote.objects.filter(run=work.run, line__in=work.lines, stage__lt=work.stage).order_by("-stage")
+    readings = Reading.objects.filter(run=work.run, line__in=work.lines).order_by("pk")
+    found: dict[int, dict[str, None]] = defaultdict(dict)  # a dict keeps the order and each text once
+    for line, text in [*votes.values_list("line", "text"), *readings.values_list("line", "text")]:
+        if text:
+            found[line][text] = None
+    return {line: tuple(texts) for line, texts in found.items()}
 
 
 def _account_for_silence(jobs: Iterable[_Job], token: uuid.UUID) -> None:

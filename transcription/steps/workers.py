@@ -49,3 +49,20 @@ def load_due_engines() -> None:
 def forget_workers() -> int:
     """Delete reports of processes that have long been silent."""
     return Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()[0]
+
+
+def readers_here() -> dict[str, list[str]]:
+    """The engines of this installation that a profile may read with, and what each reads."""
+    return registry().readers()
+
+
+def engines_held() -> set[str]:
+    """Names of the engines that some worker holds, of those that were seen of late."""
+    seen = Worker.objects.filter(seen_at__gt=Now() - FORGOTTEN_AFTER).values_list("engine_digests", flat=True)
+    digests = {digest for held in seen for digest in held}
+    names = set()
+    for name in registry().names():
+        with suppress(LonghandError):
+            if registry().digest(name) in digests:
+                names.add(name)
+    return names
