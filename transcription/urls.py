@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from transcription.views import (
     collection,
     collections,
+    engines,
     enhancement,
     exports,
     health,
@@ -69,4 +70,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sample/empty/", collections.sample_empty, name="sample_empty"),
     path("healthz", health.healthz, name="healthz"),
     path("status/", health.status, name="status"),
+    path("engines/", engines.engines, name="engines"),
 ]
