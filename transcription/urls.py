@@ -8,6 +8,7 @@ from transcription.views import (
     budgets,
     collection,
     collections,
+    engines,
     enhancement,
     exports,
     health,
@@ -72,4 +73,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sample/empty/", collections.sample_empty, name="sample_empty"),
     path("healthz", health.healthz, name="healthz"),
     path("status/", health.status, name="status"),
+    path("engines/", engines.engines, name="engines"),
 ]

@@ -51,7 +51,12 @@ STANDS = {
 def plant(settings: Settings) -> Iterator[Plant]:
     def install(way: str) -> None:
         settings.ENGINES = settings.ENGINES | {
-            "starter": {"CLASS": "tests.engines.planted.Planted", "VERSION": "1", "RUNTIME": {"way": way}}
+            "starter": {
+                "CLASS": "tests.engines.planted.Planted",
+                "VERSION": "1",
+                "READS": ["lines"],
+                "RUNTIME": {"way": way},
+            }
         }
         registry.cache_clear()
 
