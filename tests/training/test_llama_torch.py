@@ -116,7 +116,3 @@ class TestTheVocabulary:
         assert all(context.model.is_control(token) for token in range(len(SIGNS)))
         assert context.model.text(range(len(SIGNS))) == ""
         assert context.model.is_end(context.model.end)
-
-    def test_signs_written_in_a_text_are_letters(self, context: LlamaContext) -> None:
-        assert not {0, *range(1, len(SIGNS))} & set(context.model.tokens("seans"))
-        assert context.model.tokens("</s>")[0] != context.model.end
