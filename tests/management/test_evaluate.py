@@ -47,7 +47,7 @@ def reader(settings: Settings) -> Iterator[Callable[[str], None]]:
     def install(text: str) -> None:
         options = {"text": text}
         settings.ENGINES = settings.ENGINES | {
-            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "OPTIONS": options}
+            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "READS": ["lines"], "OPTIONS": options}
         }
         registry.cache_clear()
 
@@ -221,6 +221,17 @@ class TestLayout:
         assert figures["found"]["cer_strict"] == pytest.approx(2)  # two lines too many, read as the first
         assert figures["cer_strict_difference"] == pytest.approx(2)
         assert set(figures["found"]) == FIGURES
+
+    def test_print_is_left_out_where_only_handwriting_counts(self, tmp_path: Path) -> None:
+        draw_page().save(tmp_path / "a.png")
+        write_placed_truth(tmp_path / "a.png")
+        truth = tmp_path / "a.xml"
+        marked = truth.read_text().replace('<TextLine id="l2"', '<TextLine id="l2" production="printed"')
+        assert "printed" in marked
+        truth.write_text(marked, encoding="utf-8")
+        figures = layout(tmp_path, "--segmenter", "ruler", "--recognition", "--handwriting")["sets"][tmp_path.name]
+        assert (figures["lines_true"], figures["lines_found"]) == (2, 3)  # the ruler calls nothing print
+        assert figures["true"]["chars"] == sum(len(text) for text in TEXTS[:2])
 
     def test_a_text_without_coordinates_tells_the_number_of_lines_only(self, tmp_path: Path) -> None:
         draw_page().save(tmp_path / "a.png")

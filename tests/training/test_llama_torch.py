@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from transcription.engines.characters import BEGIN, SIGNS, CharacterVocabulary
+from transcription.engines.characters import BEGIN, END, SIGNS, CharacterVocabulary
 from transcription.engines.llama_runtime import LlamaContext, LlamaModel
 from transcription.training.gguf_export import Numbers, export_llama
 from transcription.training.llama_torch import Llama, LlamaShape
@@ -116,3 +116,8 @@ class TestTheVocabulary:
         assert all(context.model.is_control(token) for token in range(len(SIGNS)))
         assert context.model.text(range(len(SIGNS))) == ""
         assert context.model.is_end(context.model.end)
+
+    def test_signs_written_in_a_text_are_letters(self) -> None:
+        """The engine never asks llama.cpp to take a text apart: it ends the process at a character it does not know."""
+        assert not set(range(len(SIGNS))) & set(VOCABULARY.encode("seans"))
+        assert VOCABULARY.encode("</s>").count(END) == 0

@@ -180,7 +180,10 @@ class VisionLlm:
         for number, line in enumerate(lines):
             if len(line.seen):
                 context.decode_embeddings(line.embeddings, range(1, 1 + len(line.seen)), [number] * len(line.seen))
-        tokens, positions, sequences, asked = [], [], [], []
+        tokens: list[int] = []
+        positions: list[int] = []
+        sequences: list[int] = []
+        asked: list[int] = []
         for number, line in enumerate(lines):
             fill = range(1 + len(line.seen), line.start)
             tokens += [BLANK] * (len(fill) - 1) + [READ]

@@ -18,9 +18,10 @@ def spans_of(text: str, seen: str, columns: Sequence[int], width: int) -> list[S
     """
     assert len(seen) == len(columns)
     anchors: dict[int, int] = {}
-    for tag, start, end, at, _ in Levenshtein.opcodes(seen, text):
-        if tag in ("equal", "replace"):
-            anchors |= {at + number: columns[start + number] for number in range(end - start)}
+    for step in Levenshtein.opcodes(seen, text):
+        if step.tag in ("equal", "replace"):
+            length = step.src_end - step.src_start
+            anchors |= {step.dest_start + number: columns[step.src_start + number] for number in range(length)}
     if not anchors or not width:
         return []
     places = np.interp(np.arange(len(text)), list(anchors), list(anchors.values())).round().astype(np.intp)

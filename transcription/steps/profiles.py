@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from transcription.engines.model_store.store import ModelStore
 from transcription.engines.registry import WEIGHTS, Registry
 from transcription.errors import WeightsError
 from transcription.htr.enhance import Enhancement
@@ -56,7 +57,12 @@ DEFAULT_ENGINE = "starter"
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """This process's engines."""
-    return Registry(settings.ENGINES)
+    return Registry(
+        settings.ENGINES,
+        ModelStore(settings.MODELS),
+        held=settings.HELD_ENGINES,
+        runtime={"threads": settings.ENGINE_THREADS, "device": "auto"},
+    )
 
 
 def segmenter_in_use() -> str:
@@ -97,8 +103,12 @@ def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
     """
     if profile is None or profile.choice is None:
         return DEFAULT_STAGES
-    chosen = [(Enhancement.parse(each["enhancement"]), float(each["weight"])) for each in profile.choice]
-    return [[PassRecipe(each.recipe, DEFAULT_ENGINE, weight, each.options) for each, weight in chosen]]
+    stages: dict[int, list[PassRecipe]] = {}
+    for each in profile.choice:
+        seen = Enhancement.parse(each["enhancement"])
+        recipe = PassRecipe(seen.recipe, each.get("engine", DEFAULT_ENGINE), float(each["weight"]), seen.options)
+        stages.setdefault(each.get("stage", 0), []).append(recipe)
+    return [stages[number] for number in sorted(stages)]
 
 
 def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:

@@ -79,8 +79,9 @@ class Lines:
             at, wanted, text = int(rng.integers(len(book))), int(rng.integers(_SHORTEST, _LONGEST)), ""
             while len(text) < wanted and at < len(book):
                 text, at = f"{text} {book[at]}" if text else book[at], at + 1
-        numbers = np.array(self._vocabulary.encode(text), np.int64)
-        return numbers[numbers != UNKNOWN]
+        numbers: NDArray[np.int64] = np.array(self._vocabulary.encode(text), np.int64)
+        known: NDArray[np.int64] = numbers[numbers != UNKNOWN]
+        return known
 
 
 def line_row(tokens: NDArray[np.int64]) -> Row:
@@ -220,7 +221,7 @@ class Training:
         with torch.inference_mode():
             found = [round(float(loss_of(self.model, self.model, batch)), 4) for batch in tune]
         self._log({"step": self.step, "seconds": round(self.seconds), "tune_line": found[0], "tune_misread": found[1]})
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state: dict[str, Any] = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         state |= {"shape": asdict(self.shape), "alphabet": self.alphabet, "step": self.step, "seconds": self.seconds}
         partial = self._path.with_suffix(".partial")
         torch.save(state, partial)

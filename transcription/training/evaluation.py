@@ -46,7 +46,8 @@ class PageSample:
     """A page image with its ground truth in reading order; ``document`` is what a bootstrap draws.
 
     ``lines`` are the texts, blank ones left out; ``geometries`` are the lines that have a place, with text or without,
-    in pixels of an image of ``size``, (0, 0) where the ground truth does not say.
+    in pixels of an image of ``size``, (0, 0) where the ground truth does not say. ``printed`` are those of ``lines``,
+    by their place among them, that the ground truth calls print.
     """
 
     set: str
@@ -56,6 +57,7 @@ class PageSample:
     lines: tuple[str, ...]
     geometries: tuple[LineGeometry, ...] = ()
     size: tuple[int, int] = (0, 0)
+    printed: frozenset[int] = frozenset()
 
 
 def read_lines(crops: Sequence[Gray], passes: Sequence[Pass], language: str) -> list[str]:
@@ -246,9 +248,23 @@ def _with_truth(page: PageSample, path: Path, clean: Callable[[str], str]) -> Pa
     if not path.exists():
         raise BadInput(f"{path} is missing; it is named as the ground truth of a page.")
     truth = read_ground_truth(path)
-    texts = tuple(text for text in (clean(line.text) for line in truth.lines) if text)
+    lines = [(text, line.geometry) for line in truth.lines if (text := clean(line.text))]
+    printed = frozenset(n for n, (_, place) in enumerate(lines) if place is not None and is_print(place))
     geometries = tuple(line.geometry for line in truth.lines if line.geometry is not None)
-    return replace(page, lines=texts, geometries=geometries, size=truth.size)
+    texts = tuple(text for text, _ in lines)
+    return replace(page, lines=texts, geometries=geometries, size=truth.size, printed=printed)
+
+
+def is_print(line: LineGeometry) -> bool:
+    """Whether somebody said of the line that no hand wrote it."""
+    return line.production in ("printed", "typewritten")
+
+
+def handwriting_of(page: PageSample) -> PageSample:
+    """The page without the lines that its ground truth calls print."""
+    lines = tuple(text for n, text in enumerate(page.lines) if n not in page.printed)
+    geometries = tuple(line for line in page.geometries if not is_print(line))
+    return replace(page, lines=lines, geometries=geometries, printed=frozenset())
 
 
 def _without_editorial(text: str) -> str:

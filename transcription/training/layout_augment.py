@@ -22,11 +22,12 @@ _LEAST_RISE = 7.0  # pixels: nobody finds lines in writing that is smaller, and 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A page that can be learned from: grey pixels, ink dark, and its lines in these pixels; whether print is among
-    them where there is any."""
+    them where there is any, or is known to be passed over."""
 
     image: Gray
     lines: tuple[TaughtLine, ...]
     tells_print: bool = True
+    passes_print: bool = False
 
 
 def view(sheet: Sheet, side: int, rng: np.random.Generator) -> Sheet:
@@ -116,7 +117,8 @@ def beside(left: Sheet, right: Sheet, rng: np.random.Generator) -> Sheet:
     image = np.clip(image * shadow[None, :], 0, 255).astype(np.uint8)
     aside = np.array([offset, 0.0])
     lines = [replace(line, baseline=line.baseline + aside, polygon=line.polygon + aside) for line in right.lines]
-    return Sheet(image, (*left.lines, *lines), left.tells_print and right.tells_print)
+    both = (left.tells_print and right.tells_print, left.passes_print and right.passes_print)
+    return Sheet(image, (*left.lines, *lines), *both)
 
 
 def weather(image: Gray, other: Gray, rng: np.random.Generator) -> Gray:
@@ -219,8 +221,8 @@ def _stamp(pixels: Floats, rng: np.random.Generator) -> Floats:
 
 
 def letterhead(sheet: Sheet, printed: Sequence[tuple[Gray, float]], rng: np.random.Generator) -> Sheet:
-    """The page with lines of print on it where it is blank. ``printed`` are images of lines, ink as 255, each with the
-    height of its baseline in it."""
+    """The page with print on it where it is blank; whether this is a line stays open where print is passed over.
+    ``printed`` are images of lines, ink as 255, each with the height of its baseline in it."""
     rows, columns = sheet.image.shape
     image, lines = sheet.image.copy(), list(sheet.lines)
     taken = np.zeros((rows, columns), np.uint8)
@@ -244,6 +246,7 @@ def letterhead(sheet: Sheet, printed: Sequence[tuple[Gray, float]], rng: np.rand
             polygon = np.array(
                 [[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float64
             )
-            lines.append(TaughtLine(baseline, polygon, max(2.0, base), max(2.0, height - base), printed=True))
+            reach = (max(2.0, base), max(2.0, height - base))
+            lines.append(TaughtLine(baseline, polygon, *reach, printed=True, passed_over=sheet.passes_print))
             break
     return replace(sheet, image=image, lines=tuple(lines))

@@ -23,7 +23,17 @@ from transcription.htr.layout_metrics import LayoutScore, OrderScore, score_base
 from transcription.htr.metrics import LineScore, bootstrap, summarise
 from transcription.htr.records import Gray, LineGeometry
 from transcription.training.datasets import folder_of, split_of
-from transcription.training.evaluation import PageSample, Pass, Report, document_of, load_pages, read_gray, read_lines
+from transcription.training.evaluation import (
+    PageSample,
+    Pass,
+    Report,
+    document_of,
+    handwriting_of,
+    is_print,
+    load_pages,
+    read_gray,
+    read_lines,
+)
 
 LAYOUTS = "layout.jsonl"
 ALL = "all"  # splits of a layout.jsonl together
@@ -53,15 +63,17 @@ def evaluate_layout(
     limit: int,
     sets: list[str] | None,
     passes: Sequence[Pass] = (),
+    handwriting: bool = False,
 ) -> Report:
     """Score the segmenter's lines set by set; with ``passes`` also what is read on them and on the true lines.
 
-    Each page is segmented once. Raises BadInput for a folder without pages of the split, and for ``passes`` where no
-    page has a text.
+    ``handwriting`` leaves out what the ground truth calls print, and of what is found the lines that the segmenter
+    itself calls so: many projects transcribe no print, and what is found of it is then no error. Each page is segmented
+    once. Raises BadInput for a folder without pages of the split, and for ``passes`` where no page has a text.
     """
     scores: dict[str, list[PageLayoutScore]] = defaultdict(list)
     for page in load_layouts(folder, split, limit=limit, sets=sets):
-        scores[page.set].append(score_page_layout(page, segmenter, passes))
+        scores[page.set].append(score_page_layout(page, segmenter, passes, handwriting=handwriting))
     if not scores:
         raise BadInput(f"{folder} holds no pages of the split “{split}” in the sets asked for.")
     if passes and not any(page.reading for pages in scores.values() for page in pages):
@@ -109,23 +121,27 @@ def _published(row: str, folder: Path, where: str) -> tuple[PageSample, str]:
     return PageSample(name, document_of(published), name.partition("_")[0], folder / image, (), lines), published
 
 
-def score_page_layout(page: PageSample, segmenter: Segmenter, passes: Sequence[Pass]) -> PageLayoutScore:
+def score_page_layout(
+    page: PageSample, segmenter: Segmenter, passes: Sequence[Pass], *, handwriting: bool = False
+) -> PageLayoutScore:
     """Segment one page and compare; texts are read only with ``passes`` and where the page has some."""
     image = read_gray(page.image)
     started = time.process_time()
-    found = segmenter.segment(image)
+    found = segmenter.segment(image).lines
     seconds = time.process_time() - started
+    if handwriting:
+        page, found = handwriting_of(page), tuple(line for line in found if not is_print(line))
     true = _true_lines(page, image)
-    baselines = score_baselines(_baselines(found.lines), _baselines(true)) if true else None
+    baselines = score_baselines(_baselines(found), _baselines(true)) if true else None
     readable = bool(passes and page.lines)
     return PageLayoutScore(
         document=page.document,
-        found=baselines.found if baselines else len(found.lines),
+        found=baselines.found if baselines else len(found),
         true=baselines.true if baselines else len(page.lines),
         seconds=seconds,
         baselines=baselines,
         order=score_order(baselines.matches) if baselines else None,
-        reading=_read(page, image, found.lines, passes) if readable else None,
+        reading=_read(page, image, found, passes) if readable else None,
         reading_true=_read(page, image, true, passes) if readable and true else None,
     )
 

@@ -22,6 +22,10 @@ _PRINTED = ("print", "typewritten")
 _HANDWRITTEN = ("handwritten", "signature")
 # Sets whose projects tell print from handwriting, and draw lines under both. Others pass over the print of a form.
 TELL_PRINT = frozenset({"fr_repertoires", "fr_bronod", "en_stanford"})
+# Of these the lines that are drawn are handwriting, though nobody says so; print there is passed over.
+HANDWRITTEN = frozenset(
+    {"fr_copiste", "fr_cremma17", "fr_cremma18", "fr_fondue18", "fr_fondue19", "fr_modern", "fr_timeus"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def _production(tag: str, name: str) -> str:
     said = tag.lower()
     if any(word in said for word in _PRINTED):
         return "printed"
-    if any(word in said for word in _HANDWRITTEN) or name in TELL_PRINT:
+    if any(word in said for word in _HANDWRITTEN) or name in TELL_PRINT | HANDWRITTEN:
         return "handwritten"
     return ""
 

@@ -23,13 +23,15 @@ _SHIFT = 4  # OpenCV's fixed point: sixteenths of a pixel
 @dataclass(frozen=True, slots=True)
 class TaughtLine:
     """A line in pixels of the network's input. ``rise`` and ``fall`` are how far its outline stands above and below its
-    baseline, one figure a line; ``printed`` is None where nobody said."""
+    baseline, one figure a line; ``printed`` is None where nobody said. Whether a mark that is ``passed_over`` is a line
+    is not taught, only how it was written."""
 
     baseline: Chain
     polygon: Chain
     rise: float
     fall: float
     printed: bool | None
+    passed_over: bool = False
 
 
 def taught(line: LineGeometry) -> TaughtLine | None:
@@ -71,10 +73,15 @@ def draw_targets(lines: Sequence[TaughtLine], shape: tuple[int, int]) -> tuple[F
     baselines, ends, bodies, rises, falls, printed = target  # in the order of MAPS
     for line in lines:
         outline = [_fixed(line.polygon)]
-        cv2.fillPoly(bodies, outline, 1.0, cv2.LINE_8, _SHIFT)
+        if line.passed_over:
+            for name in ("baseline", "end", "body"):
+                cv2.fillPoly(weight[MAPS.index(name)], outline, 0.0, cv2.LINE_8, _SHIFT)
+        else:
+            cv2.fillPoly(bodies, outline, 1.0, cv2.LINE_8, _SHIFT)
         if line.printed is not None:
             cv2.fillPoly(printed, outline, float(line.printed), cv2.LINE_8, _SHIFT)
             cv2.fillPoly(weight[MAPS.index("printed")], outline, 1.0, cv2.LINE_8, _SHIFT)
+    lines = [line for line in lines if not line.passed_over]
     for line in lines:
         course = [_fixed(line.baseline)]
         for drawn, value in ((rises, line.rise), (falls, line.fall)):

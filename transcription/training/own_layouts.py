@@ -39,10 +39,7 @@ def is_kept(found: int, true: int) -> bool:
 
 def as_row(name: str, page: str, record: LayoutRecord) -> dict[str, Any]:
     """As published layouts are written."""
-    lines = [
-        {"baseline": line.baseline, "polygon": line.polygon, "region": "text", "tag": line.production}
-        for line in record.lines
-    ]
+    lines = [{"baseline": line.baseline, "polygon": line.polygon, "region": "text", "tag": ""} for line in record.lines]
     return {"image": name, "page": page, "lines": lines}
 
 

@@ -31,7 +31,7 @@ from transcription.engines.segmenters.line_network import MAPS, LineNetwork
 from transcription.engines.weights_file import load_tensors, save_weights
 from transcription.training.layout_augment import Sheet, beside, letterhead, view, weather
 from transcription.training.layout_drawn import Printer
-from transcription.training.layout_pages import TELL_PRINT, LayoutPage, load_layouts, load_scans
+from transcription.training.layout_pages import HANDWRITTEN, TELL_PRINT, LayoutPage, load_layouts, load_scans
 from transcription.training.layout_targets import draw_targets, taught
 
 SIDE = 640  # pixels of the windows that are learned from
@@ -41,7 +41,7 @@ WARMUP_STEPS = 200
 MEAN_KEEPS = 0.998  # of the running mean of the weights, a step
 DRAWN = 0.15  # share of windows on drawn pages
 SPREADS = 0.1  # share on two pages side by side
-LETTERHEADS = 0.4  # share with lines of print added, of the pages on which print counts as lines
+LETTERHEADS = 0.4  # share with lines of print added, of the pages of which it is known what print counts for
 TURNED = 0.2  # share turned by quarters, to learn the orientation from
 # What each map counts for beside the others.
 LOSS = {"baseline": 1.0, "end": 0.5, "body": 0.3, "rise": 0.3, "fall": 0.3, "printed": 0.3}
@@ -80,7 +80,7 @@ class Windows(IterableDataset[Batch]):
             sheet = self._printer.page(rng)
         if rng.random() < SPREADS:
             sheet = beside(sheet, other, rng)
-        if self._printer is not None and sheet.tells_print and rng.random() < LETTERHEADS:
+        if self._printer is not None and (sheet.tells_print or sheet.passes_print) and rng.random() < LETTERHEADS:
             sheet = letterhead(sheet, self._printer.printed_lines(rng), rng)
         seen = view(sheet, SIDE, rng)
         image = network_input(weather(seen.image, other.image, rng))
@@ -96,7 +96,7 @@ class Windows(IterableDataset[Batch]):
 
 def _sheet(page: LayoutPage) -> Sheet:
     lines = tuple(each for line in page.lines if (each := taught(line)) is not None)
-    return Sheet(page.image, lines, page.set in TELL_PRINT)
+    return Sheet(page.image, lines, page.set in TELL_PRINT, page.set in HANDWRITTEN)
 
 
 def loss_of(maps: Tensor, turns: Tensor, batch: Batch) -> Tensor:

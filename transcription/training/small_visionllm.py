@@ -38,7 +38,8 @@ def small_llama(vocabulary: CharacterVocabulary, *, steps: int = STEPS) -> Llama
         for _ in range(steps):
             logits = llama(mixed(llama, batch))
             optimizer.zero_grad()
-            functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten()).backward()
+            loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return llama.eval()
 

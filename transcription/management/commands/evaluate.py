@@ -41,6 +41,9 @@ class Command(BaseCommand):
             "--recognition", action="store_true", help="layout: also what is read on true lines and on those found"
         )
         parser.add_argument(
+            "--handwriting", action="store_true", help="layout: leave out print, where ground truth or segmenter say so"
+        )
+        parser.add_argument(
             "--recipe",
             action="append",
             metavar="NAME[:key=value,…][/NAME…]",
@@ -71,6 +74,7 @@ class Command(BaseCommand):
             limit=options["limit"],
             sets=options["sets"].split(",") if options["sets"] else None,
             passes=passes,
+            handwriting=options["handwriting"],
         )
 
     def _evaluate(self, what: str, path: Path, options: dict[str, Any]) -> Report:
