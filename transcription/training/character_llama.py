@@ -281,7 +281,9 @@ def main() -> None:
     print(f"{sum(p.numel() for p in training.model.parameters())} parameters, from step {training.step}", flush=True)
     batches = endless(lines, misreader, [training.step], shape.context)
     training.run(batches, tune, given.minutes * 60)
-    print(f"perplexity {math.exp(float(loss_of(training.model, training.model, tune[0]))):.2f} a character", flush=True)
+    with torch.inference_mode():
+        nats = float(loss_of(training.model, training.model, tune[0]))
+    print(f"perplexity {math.exp(nats):.2f} a character", flush=True)
 
 
 if __name__ == "__main__":

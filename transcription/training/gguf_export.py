@@ -18,7 +18,11 @@ _SPACE = "▁"  # how SentencePiece's vocabularies, which llama.cpp calls "llama
 
 
 def export_llama(path: Path, model: Llama, vocabulary: CharacterVocabulary, *, numbers: Numbers = "f16") -> None:
-    """Write ``model`` to ``path``, whole or not at all. Norms stay in single precision, as llama.cpp wants them."""
+    """Write ``model`` to ``path``, whole or not at all. Norms stay in single precision, as llama.cpp wants them.
+
+    The vocabulary has no tokens for bytes, so llama.cpp's own tokenizer ends the process on a character that is not
+    in it: take texts apart with `CharacterVocabulary`, as the engine does.
+    """
     shape = model.shape
     partial = path.with_suffix(".partial")
     writer = GGUFWriter(str(partial), "llama")
