@@ -16,7 +16,7 @@ from tests.steps.journey import receive_page, work_until_nothing_is_due
 from transcription.engines.registry import WEIGHTS
 from transcription.models import Collection, Failure, Page, PageReading, PageState, Profile, Reading, Vote
 from transcription.steps.brought_models import engine_reports
-from transcription.steps.profiles import PassRecipe, _version_at_present, registry
+from transcription.steps.profiles import PassRecipe, version_at_present, registry
 
 pytestmark = pytest.mark.django_db
 SMALL = ["context=256", "page_context=256", "max_tokens=12", "page_max_tokens=24"]
@@ -49,7 +49,7 @@ def models(*arguments: str) -> str:
 def collection_reading_with(*engines: str) -> Collection:
     """A collection whose profile has one pass a given engine."""
     stage = [PassRecipe("plain", engine, 1.0, {}) for engine in engines]
-    _version_at_present("brought", [stage])
+    version_at_present("brought", [stage])
     collection = create_collection()
     collection.profile = Profile.objects.get(name="brought")
     collection.save()
@@ -79,7 +79,7 @@ def test_a_checkpoint_is_added_and_reads_a_page_from_its_upload_to_its_vote(
     brought = Reading.objects.filter(run=page.run, pass_version__engine="old-hand")
     assert brought.count() == Reading.objects.filter(run=page.run, pass_version__engine="starter-greedy").count() > 0
     assert set(brought.values_list("pass_version__engine_digest", flat=True)) == {registry().digest("old-hand")}
-    assert registry().loaded() == ["old-hand", "starter-greedy"] or "old-hand" in registry().loaded()
+    assert "old-hand" in registry().loaded()
     with pytest.raises(CommandError, match="is needed by"):
         models("remove", "old-hand")
     client = Client()
@@ -128,7 +128,7 @@ def test_a_gguf_pair_is_added_and_reads_a_page_from_its_upload_to_its_vote(
         assert Reading.objects.filter(run=page.run, pass_version__engine="pair", tokens_in__gt=0).exists()
 
 
-def test_the_prompts_of_a_gguf_pair_are_part_of_its_digest(small_llava: Path) -> None:
+def test_a_gguf_pair_declares_its_prompts_and_its_options_are_part_of_its_digest(small_llava: Path) -> None:
     models("add", str(small_llava), "--name", "pair", "--licence", "MIT")
     prompts = registry().declaration("pair")["FILES"]["prompts"]
     assert prompts == ["../prompts/line-v1.txt", "../prompts/page-v1.txt"]

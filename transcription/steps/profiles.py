@@ -87,13 +87,13 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     if profile is None or profile.name == DEFAULT_PROFILE:
         return default_profile_version()
     if profile.choice is not None:
-        return _version_at_present(profile.name, stages_of(profile))
+        return version_at_present(profile.name, stages_of(profile))
     return profile.versions.latest("number")
 
 
 def default_profile_version() -> ProfileVersion:
     """The bundled profile at the engines' present state; a new version when weights, code or options changed."""
-    return _version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
+    return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
 
 
 def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
@@ -122,7 +122,7 @@ def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
     return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
 
 
-def _version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
+def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
     """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
     calibration = calibration_for(stages)
