@@ -16,7 +16,7 @@ from tests.steps.journey import receive_page, work_until_nothing_is_due
 from transcription.engines.registry import WEIGHTS
 from transcription.models import Collection, Failure, Page, PageReading, PageState, Profile, Reading, Vote
 from transcription.steps.brought_models import engine_reports
-from transcription.steps.profiles import PassRecipe, version_at_present, registry
+from transcription.steps.profiles import PassRecipe, registry, version_at_present
 
 pytestmark = pytest.mark.django_db
 SMALL = ["context=256", "page_context=256", "max_tokens=12", "page_max_tokens=24"]
