@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 from transcription.errors import EngineFailure
+from transcription.htr.machine_answers import ScoredText, answered_lines
 from transcription.htr.records import Usage
-from transcription.htr.text import UNCLEAR, clean, clusters
 
 MOST_COUNTED = 10**9  # tokens of one call: more is no count
-UNCLEAR_SCORE = 0.2  # of a word that the model itself calls unclear
-_UNCLEAR = re.compile(r"\[unclear\]", re.IGNORECASE)
-_FENCE = re.compile(r"^\s*```\w*\s*$")
+_FENCE = re.compile(r"```\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +26,6 @@ class Completion:
     usage: Usage | None
     finish: str
     refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredLine:
-    """One line as Longhand stores it, with a score per character."""
-
-    text: str
-    chars: tuple[float, ...]
 
 
 def read_completion(body: bytes) -> Completion:
@@ -78,25 +67,19 @@ def storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def scored_lines(completion: Completion, fixed_score: float) -> list[ScoredLine]:
-    """The answer cut at its line breaks, fences of code around it and empty lines left out."""
+def scored_lines(completion: Completion, fixed_score: float) -> list[ScoredText]:
+    """The answer's lines as Longhand stores them, fences of code and blank lines left out."""
     scores = completion.scores or (fixed_score,) * len(completion.text)
-    lines: list[ScoredLine] = []
-    start = 0
-    for raw in completion.text.splitlines(keepends=True):
-        line = _stored(raw, scores[start : start + len(raw)])
-        start += len(raw)
-        if line.text and not _FENCE.match(raw):
-            lines.append(line)
-    return lines
+    lines = answered_lines(ScoredText(completion.text, scores))
+    return [line for line in lines if not _FENCE.fullmatch(line.text)]
 
 
-def joined_line(lines: list[ScoredLine]) -> ScoredLine:
+def joined_line(lines: list[ScoredText]) -> ScoredText:
     """Lines as one: an engine that was asked for one line and broke it read one all the same."""
     chars: list[float] = []
     for line in lines:
         chars += [line.chars[0], *line.chars] if chars else line.chars
-    return ScoredLine(" ".join(line.text for line in lines), tuple(chars))
+    return ScoredText(" ".join(line.text for line in lines), tuple(chars))
 
 
 def _joined(content: object) -> str:
@@ -172,42 +155,3 @@ def _probability(logprob: object) -> float:
     if isinstance(logprob, bool) or not isinstance(logprob, (int, float)) or math.isnan(logprob):
         return 0.0
     return math.exp(min(0.0, max(-100.0, logprob)))
-
-
-def _stored(raw: str, scores: tuple[float, ...]) -> ScoredLine:
-    """One line with its marks as Longhand writes them, clean, the scores following every change."""
-    text, chars = _with_marks(raw, scores)
-    kept: list[tuple[str, float]] = []
-    place = 0
-    for cluster in clusters(text):
-        score = min(chars[place : place + len(cluster)])
-        place += len(cluster)
-        for char in unicodedata.normalize("NFC", cluster):
-            if not char.isspace():
-                kept.append((char, score))
-            elif kept and kept[-1][0] != " ":
-                kept.append((" ", score))
-    if kept and kept[-1][0] == " ":
-        kept.pop()
-    joined = "".join(char for char, _ in kept)
-    tidy = clean(joined)
-    if tidy == joined:
-        return ScoredLine(joined, tuple(score for _, score in kept))
-    # Control characters went, or parts composed across clusters: rare enough for the lowest score to stand for all.
-    return ScoredLine(tidy, (min((score for _, score in kept), default=0.0),) * len(tidy))
-
-
-def _with_marks(raw: str, scores: tuple[float, ...]) -> tuple[str, list[float]]:
-    """``[UNCLEAR]`` as ``[?]``; it and the word it is written at are doubtful however sure the model was of them."""
-    text, chars, end = "", list[float](), 0
-    for match in _UNCLEAR.finditer(raw):
-        text += raw[end : match.start()]
-        chars += scores[end : match.start()]
-        at = len(text)
-        while at and not text[at - 1].isspace():
-            at -= 1
-            chars[at] = min(chars[at], UNCLEAR_SCORE)
-        text += UNCLEAR
-        chars += [UNCLEAR_SCORE] * len(UNCLEAR)
-        end = match.end()
-    return text + raw[end:], [*chars, *scores[end:]]
