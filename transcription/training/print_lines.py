@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch.nn import functional
 
 from transcription.engines.registry import WEIGHTS
-from transcription.engines.segmenters.print_network import HEIGHT, KIND, WINDOW, PrintNetwork, windows_of
+from transcription.engines.segmenters.print_network import HEIGHT, KIND, WINDOW, PrintDetector, PrintNetwork, windows_of
 from transcription.engines.weights_file import read_description, save_weights
 from transcription.htr.crop import LINE_HEIGHT, cut_line
 from transcription.htr.records import Gray
@@ -132,7 +132,8 @@ def _window(line: Gray, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np
     return found
 
 
-def train(run: Path, prints: Sequence[Gray], hands: Sequence[Gray], seconds: float) -> PrintNetwork:
+def train(run: Path, prints: Sequence[Gray], hands: Sequence[Gray], seconds: float) -> Path:
+    """Train for ``seconds``; the file of weights."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     torch.set_num_threads(1)
@@ -155,21 +156,17 @@ def train(run: Path, prints: Sequence[Gray], hands: Sequence[Gray], seconds: flo
         losses.append(float(loss.detach()))
         if step % 100 == 0:
             print(json.dumps({"step": step, "loss": round(float(np.mean(losses[-100:])), 4)}), flush=True)
-    save_weights(run / "print.safetensors", network.eval(), {"kind": KIND, "windows": step * BATCH})
-    return network
+    weights = run / "print.safetensors"
+    save_weights(weights, network.eval(), {"kind": KIND, "windows": step * BATCH})
+    return weights
 
 
-def chances(network: PrintNetwork, lines: Sequence[Gray]) -> list[float]:
-    with torch.inference_mode():
-        return [float(torch.sigmoid(network(torch.from_numpy(windows_of(line)[:, None])).mean())) for line in lines]
-
-
-def figures(network: PrintNetwork, lines: Mapping[str, Sequence[Gray]]) -> dict[str, Any]:
+def figures(detector: PrintDetector, lines: Mapping[str, Sequence[Gray]]) -> dict[str, Any]:
     """For each kind of kept line the share that is called print, at some limits."""
     report: dict[str, Any] = {}
     for name, each in lines.items():
-        found = np.array(chances(network, each))
-        called = {str(limit): round(float((found >= limit).mean()), 4) for limit in (0.5, 0.7, 0.8, 0.9, 0.95)}
+        found = np.array(detector.chances(each))
+        called = {str(limit): round(float((found >= limit).mean()), 4) for limit in (0.5, 0.6, 0.7, 0.9)}
         report[name] = {"lines": len(found), "called_print": called} if len(found) else {"lines": 0}
     return report
 
@@ -202,14 +199,14 @@ def main() -> None:
     print(
         json.dumps({"drawn print": len(prints), "real print": len(real_prints), "handwriting": len(hands)}), flush=True
     )
-    network = train(given.run, prints + real_prints * 6, hands, given.minutes * 60)
+    weights = train(given.run, prints + real_prints * 6, hands, given.minutes * 60)
     tune = {
         "print in other fonts": list(set_in_type(kept, given.texts, 300, real, rng)),
         "real print": list(tagged(given.layouts, given.pages, "tune", "printed")),
         "handwriting on the same pages": list(tagged(given.layouts, given.pages, "tune", "handwritten")),
         "real handwriting": [each.pixels for each in load_lines(given.lines, "tune", limit=60)],
     }
-    print(json.dumps(figures(network, tune), indent=2))
+    print(json.dumps(figures(PrintDetector(weights), tune), indent=2))
 
 
 if __name__ == "__main__":

@@ -40,13 +40,13 @@ def too_many(count: int, size: tuple[int, int]) -> LayoutRecord:
 
 
 def line_on_page(
-    baseline: NDArray[np.float64], polygon: NDArray[np.float64], size: tuple[int, int], *, production: str = ""
+    baseline: NDArray[np.float64], polygon: NDArray[np.float64], size: tuple[int, int]
 ) -> LineGeometry | None:
     """A line from points (N, 2) in the page's pixels, simplified and clipped; None when nothing is left of it."""
     tolerance = max(1.0, float(np.hypot(*np.ptp(polygon, axis=0))) / 800)
     course = simplify(baseline, most=_MOST_BASELINE_POINTS, closed=False, tolerance=tolerance)
     outline = simplify(polygon, most=_MOST_POLYGON_POINTS, closed=True, tolerance=tolerance)
-    drawn = LineGeometry(clip_to_page(course, size), clip_to_page(outline, size), production=production)
+    drawn = LineGeometry(clip_to_page(course, size), clip_to_page(outline, size))
     return drawn if len(drawn.baseline) > 1 and area(drawn.polygon) > 0 else None
 
 

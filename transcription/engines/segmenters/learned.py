@@ -26,7 +26,7 @@ from transcription.engines.segmenters.paper import why_no_blank_paper
 from transcription.engines.segmenters.polygons import PolygonOptions, outline_lines
 from transcription.engines.segmenters.print_network import PrintDetector
 from transcription.engines.segmenters.sideways import find_sideways
-from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace
+from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace, trace_level
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.blank import BLANK
@@ -142,7 +142,7 @@ class LearnedSegmenter:
 
     def _lines_of(self, small: Gray) -> list[TracedLine]:
         """Lines of a page at working size that run level."""
-        return trace(self.maps(small)[0], self.options.tracing)
+        return trace_level(self.maps(small)[0], self.options.tracing)
 
     def turn_of(self, image: Gray, seen: Seen) -> int:
         """Quarter turns clockwise that make the writing upright.
@@ -184,16 +184,17 @@ class LearnedSegmenter:
     def _record(self, image: Gray, seen: Seen, turn: int) -> LayoutRecord:
         size = (image.shape[1], image.shape[0])
         traced = self._without_fine_print(seen.lines)
-        lines = []
+        lines, chances = [], []
         for line, outline in zip(traced, outline_lines(traced, self.options.polygons), strict=True):
             # The centre of map pixel i stands for the pixels STRIDE * i to STRIDE * i + STRIDE - 1.
             course, border = ((points + 0.5) / seen.scale - 0.5 for points in (line.baseline, outline))
-            geometry = line_on_page(course, border, size, production=self._production(line.printed))
+            geometry = line_on_page(course, border, size)
             if geometry is not None:
                 lines.append(geometry)
+                chances.append(line.printed)
         if self._print is not None:
             chances = self._print.chances([cut_line(image, line) for line in lines])
-            lines = [replace(line, production=self._production(c)) for line, c in zip(lines, chances, strict=True)]
+        lines = [replace(line, production=self._production(c)) for line, c in zip(lines, chances, strict=True)]
         factor = seen.small.shape[1] / size[0]
         gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
         return arranged(lines, size, turn=turn, gutter=None if gutter is None else round(gutter / factor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -24,14 +25,14 @@ KIND = "print"
 class PrintNetwork(nn.Module):
     """Windows (B, 1, 32, 128) of line images to logits (B,): above 0, print."""
 
-    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
+    def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in zip((1, *widths), widths, strict=False):
+        for before, after in pairwise((1, *WIDTHS)):
             layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
             layers += [nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * widths[-1], 1))
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * WIDTHS[-1], 1))
 
     def forward(self, windows: Tensor) -> Tensor:
         found = self.features(windows)

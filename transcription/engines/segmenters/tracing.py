@@ -65,7 +65,7 @@ class TracedLine:
 
 def trace(maps: Maps, options: TracingOptions) -> list[TracedLine]:
     """The lines of a page: those that run level first, then what climbs the page, in no particular order."""
-    level = _trace_level(maps, options)
+    level = trace_level(maps, options)
     rest = maps.baseline.copy()
     for line in level:
         thickness = max(3, round(line.rise))
@@ -75,7 +75,7 @@ def trace(maps: Maps, options: TracingOptions) -> list[TracedLine]:
     # A clockwise quarter turn brings what is read from bottom to top into the level.
     side = replace(maps, baseline=rest).transposed()
     height = maps.baseline.shape[0]
-    climbing = [line for line in _trace_level(side, options) if np.ptp(line.baseline[:, 0]) > 3 * line.rise]
+    climbing = [line for line in trace_level(side, options) if np.ptp(line.baseline[:, 0]) > 3 * line.rise]
     turned = [
         replace(line, baseline=np.column_stack([line.baseline[:, 1], height - 1 - line.baseline[:, 0]]))
         for line in climbing
@@ -83,7 +83,8 @@ def trace(maps: Maps, options: TracingOptions) -> list[TracedLine]:
     return level + turned
 
 
-def _trace_level(maps: Maps, options: TracingOptions) -> list[TracedLine]:
+def trace_level(maps: Maps, options: TracingOptions) -> list[TracedLine]:
+    """The lines of a page that run level."""
     smooth = cv2.GaussianBlur(maps.baseline, (0, 0), sigmaX=1.5, sigmaY=1.1).astype(np.float32)
     inner = np.where(maps.end > options.end, 0, smooth).astype(np.float32)
     crest = _crest(inner, options.crest)
