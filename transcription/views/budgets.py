@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from transcription.errors import WeightsError
+from transcription.errors import LonghandError
 from transcription.forms import BudgetForm
 from transcription.models import Collection, Role, Span
 from transcription.steps.budgets import (
@@ -51,7 +50,6 @@ def budget(request: SignedInRequest, pk: int) -> HttpResponse:
     context = {
         "collection": collection,
         "administers": administers,
-        "form": form,
         "rows": _rows(form, found),
         "charges": last_charges(collection=collection),
         "waiting": estimate_waiting(collection),
@@ -86,8 +84,7 @@ def endpoint_budgets(request: SignedInRequest) -> HttpResponse:
         cards.append(
             {
                 "endpoint": endpoint,
-                "key": _key_of(endpoint.key_variable, endpoint.key_file),
-                "form": form,
+                "key": _key_of(endpoint),
                 "rows": _rows(form, found),
                 "charges": last_charges(endpoint=endpoint.name, count=5),
             }
@@ -97,13 +94,11 @@ def endpoint_budgets(request: SignedInRequest) -> HttpResponse:
 
 
 def limits_of(cleaned: Mapping[str, Any]) -> dict[Span, Limit]:
-    """The caps that a form holds; spans without any are left out."""
+    """The caps that a form holds."""
     limits = {}
     for span in Span:
         money: Decimal | None = cleaned[f"{span.value}_money"]
-        limit = Limit(cleaned[f"{span.value}_tokens"], None if money is None else int(money * MILLIONTHS))
-        if limit != Limit():
-            limits[span] = limit
+        limits[span] = Limit(cleaned[f"{span.value}_tokens"], None if money is None else int(money * MILLIONTHS))
     return limits
 
 
@@ -141,16 +136,18 @@ def _share(standing: Standing) -> float | None:
 
 
 def _whole(collection: Collection) -> Estimate | None:
-    """What reading the whole collection again would use; None where its engines are not here."""
+    """What reading the whole collection again would use; None where an engine of its passes is not here any more."""
     try:
         return estimate(collection)
-    except WeightsError:
+    except LonghandError:
         return None
 
 
-def _key_of(variable: str, file: str) -> str:
+def _key_of(endpoint: Any) -> str:
     """Where the key comes from and whether it is there; never the key."""
-    if variable:
-        said = _("%(name)s is set") if os.environ.get(variable) else _("%(name)s is not set")
-        return said % {"name": variable}
-    return _("from a file") if file else _("none is sent")
+    if endpoint.key_variable:
+        said = _("%(name)s is set") if endpoint.has_key() else _("%(name)s is not set")
+        return said % {"name": endpoint.key_variable}
+    if endpoint.key_file:
+        return _("from a file") if endpoint.has_key() else _("from a file that cannot be read")
+    return _("none is sent")

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from tests.factories import create_user
 from transcription.engines.endpoints import Endpoint, Endpoints
 from transcription.htr.records import Usage
-from transcription.models import Cap, Collection, Role, Span
+from transcription.models import Cap, Collection, Profile, Role, Span
 from transcription.steps.ledger import Payer, reserve
 
 FIELDS = {f"{span}_{measure}": "" for span in Span.values for measure in ("tokens", "money")}
@@ -76,6 +76,16 @@ class TestACollectionsBudget:
         assert lead.get(url(collection)).status_code == 200
         assert lead.post(url(collection), FIELDS | {"day_tokens": "1"}).status_code == 403
         assert not Cap.objects.exists()
+
+    def test_an_engine_that_is_gone_leaves_the_screen_standing(
+        self, collection: Collection, member: Callable[[Role], Client]
+    ) -> None:
+        choice = [{"enhancement": "plain", "weight": 1.0, "engine": "gone"}]
+        collection.profile = Profile.objects.create(name=f"collection {collection.pk}", choice=choice)
+        collection.save()
+        answer = member(Role.LEAD).get(url(collection))
+        assert answer.status_code == 200
+        assert "Reading all pages again" not in answer.content.decode()
 
     def test_for_others_there_is_none(
         self, collection: Collection, member: Callable[[Role], Client], stranger: Client
