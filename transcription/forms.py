@@ -129,6 +129,9 @@ def is_last_admin(collection: Collection, user: User) -> bool:
     return admins.filter(user=user).exists() and not admins.exclude(user=user).exists()
 
 
+MOST_BUDGET = 10**12  # tokens, or units of the currency
+
+
 class BudgetForm(AccessibleForm, forms.Form):
     """The caps of one collection or endpoint, by hour, by day and in all; an empty field is no cap. Money is in whole
     units of the currency here."""
@@ -152,6 +155,3 @@ class BudgetForm(AccessibleForm, forms.Form):
             if value is not None and value > MOST_BUDGET:
                 self.add_error(name, _("That is more than any budget; leave the field empty for no cap."))
         return cleaned
-
-
-MOST_BUDGET = 10**12  # tokens, or units of the currency

@@ -17,7 +17,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from transcription.engines.base import PageReader, Recognizer, Segmenter, TextScorer
 from transcription.engines.loaded import LoadedEngines
 from transcription.engines.model_store.kinds import KINDS
-from transcription.engines.model_store.store import ModelStore
+from transcription.engines.model_store.store import ModelStore, file_sha256
 from transcription.errors import PermanentError, WeightsError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -229,5 +229,4 @@ def file_digest(path: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _digest_of(path: Path, size: int, mtime: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from transcription.engines.model_store.store import ModelStore
 from transcription.errors import Conflict, LonghandError
 from transcription.models import Collection, Profile, StagePass, Work, Worker, WorkState
 from transcription.steps.profiles import registry
-from transcription.steps.progress import ALIVE_FOR
+from transcription.steps.workers import workers_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def remove_model(name: str, *, force: bool = False) -> None:
 
 def engine_reports() -> list[EngineReport]:
     """Every engine that is declared or brought, and every folder of models that cannot be used, with why."""
-    alive = list(Worker.objects.filter(seen_at__gt=Now() - max(ALIVE_FOR, timedelta(minutes=10))).order_by("name"))
+    alive = workers_seen()
     found = [_report(name, alive) for name in registry().names()]
     known = set(registry().names())
     broken = [name for name in model_store().folders() if name not in known]
@@ -92,14 +91,8 @@ def _report(name: str, alive: list[Worker]) -> EngineReport:
     if model is None or problem:
         return report
     manifest = model_store().manifest(model)
-    return EngineReport(
-        name,
-        declared["CLASS"],
-        report.reads,
-        digest,
-        "",
-        held,
-        loaded,
+    return replace(
+        report,
         source=manifest.source,
         licence=manifest.licence,
         size=manifest.size,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from transcription.models import Layout, PassVersion
+from transcription.models import Layout, PassVersion, Production
 from transcription.steps.profiles import registry
 
-PRINT = ["printed", "typewritten"]
+PRINT = [Production.PRINTED, Production.TYPEWRITTEN]
 PRINT_ONLY = ["print"]
 
 

@@ -123,7 +123,7 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
         job.waiting = {line for line in lines if wanted is None or line in wanted}
         version = job.work.pass_version
         assert version is not None
-        before = texts_before(job.work)
+        before = _texts_before(job.work)
         if not job.waiting:
             _write(job, token)
         for line in list(job.waiting):
@@ -132,7 +132,7 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
             yield LineImage(len(keys) - 1, pixels, before.get(line, ()))
 
 
-def texts_before(work: Work) -> dict[int, tuple[str, ...]]:
+def _texts_before(work: Work) -> dict[int, tuple[str, ...]]:
     """The different texts that earlier stages gave each line of ``work``, the voted one first; none in the first."""
     if work.stage == 0 or work.lines is None:
         return {}

@@ -46,6 +46,11 @@ def load_due_engines() -> None:
                     load(name)
 
 
+def workers_seen() -> list[Worker]:
+    """Workers that were heard of before they would be forgotten, by their names."""
+    return list(Worker.objects.filter(seen_at__gt=Now() - FORGOTTEN_AFTER).order_by("name"))
+
+
 def forget_workers() -> int:
     """Delete reports of processes that have long been silent."""
     return Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()[0]
@@ -58,8 +63,7 @@ def readers_here() -> dict[str, list[str]]:
 
 def engines_held() -> set[str]:
     """Names of the engines that some worker holds, of those that were seen of late."""
-    seen = Worker.objects.filter(seen_at__gt=Now() - FORGOTTEN_AFTER).values_list("engine_digests", flat=True)
-    digests = {digest for held in seen for digest in held}
+    digests = {digest for worker in workers_seen() for digest in worker.engine_digests}
     names = set()
     for name in registry().names():
         with suppress(LonghandError):

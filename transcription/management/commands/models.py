@@ -127,8 +127,8 @@ class Command(BaseCommand):
 
 
 def _wanted(options: dict[str, Any], default_name: str) -> Wanted:
-    name = options["name"] or "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in default_name)
-    name = options["name"] or name.lower().strip(".-_")[:40]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in default_name)
+    name = options["name"] or plain.lower().strip(".-_")[:40]
     if name in settings.ENGINES:
         raise CommandError(f"“{name}” is an engine of Longhand itself; give the model another --name.")
     return Wanted(
