@@ -78,7 +78,7 @@ def test_only_doubtful_lines_go_on_and_the_next_engine_is_told_what_was_read(med
     assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}
     stages = {vote.line_id: vote.stage for vote in Vote.objects.filter(run=page.run).order_by("stage")}
     doubtful = [line for line, stage in stages.items() if stage == 1]
-    assert 0 < len(doubtful) <= len(stages)
+    assert 0 < len(doubtful) < len(stages)
     second = [texts for text, texts in Reader.asked if text == "the bold rector"]
     assert second == [("the old rector",)] * len(doubtful)
     assert Reading.objects.filter(run=page.run).count() == len(stages) + len(doubtful), "each line once a stage"
@@ -89,9 +89,8 @@ def test_the_second_vote_is_by_the_readings_of_both_stages(media_root: Path) -> 
     page = read(media_root, *cascade())
     vote = Vote.objects.filter(run=page.run, stage=1).first()
     assert vote is not None
-    said = {vote.text, *(other["text"] for word in vote.words for other in word["alternatives"])}
-    assert "the bold rector" in said or "bold" in said
-    assert any("old" in each for each in said)
+    alternatives = [other["text"] for word in vote.words for other in word["alternatives"]]
+    assert {"old", "bold"} <= set(" ".join([vote.text, *alternatives]).split())
 
 
 def test_an_engine_for_print_reads_lines_of_print_only(media_root: Path) -> None:
