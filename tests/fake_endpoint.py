@@ -60,9 +60,9 @@ class FakeEndpoint:
     def started(self) -> Iterator[FakeEndpoint]:
         """Serve from a thread of this process."""
         loop = asyncio.new_event_loop()
-        server = loop.run_until_complete(self._listen())
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
+        server = asyncio.run_coroutine_threadsafe(self._listen(), loop).result()  # the caller's thread may have a loop
         try:
             yield self
         finally:
