@@ -27,7 +27,7 @@ _MARKUP = re.compile(
             r"!\[[^\]]{0,60}\]\(",
             r"\|\s*:?-{3,}:?\s*\|",  # a table's rule
             r"[{,]\s*\"[a-z_]{2,20}\"\s*:",  # JSON
-            r"&(?:amp|lt|gt|nbsp|quot|#\d{2,5});",
+            r"&(?:lt|gt|nbsp|quot|#\d{2,5});",  # "&amp;" stands in published transcripts, for "&"
             r"\\(?:text|frac|begin|end|textit|textbf|emph|underline|sout|mathrm|item|section|cdots?|ldots|quad)\b",
             r"\\n|\\u[0-9a-f]{4}",
             r"\\[(\[].{0,80}\\[)\]]",
