@@ -14,10 +14,11 @@ def main() -> int:
     from django.db.utils import OperationalError
 
     from project.env import WrongEnvironment
+    from transcription.engines.endpoints import WrongEndpoints
 
     try:
         execute_from_command_line(sys.argv)
-    except WrongEnvironment as error:
+    except (WrongEnvironment, WrongEndpoints) as error:
         print(error, file=sys.stderr)
         return 2
     except OperationalError as error:

@@ -69,8 +69,16 @@ class Env(BaseSettings):
     max_side: PositiveInt = 30_000
     """Longest side of one page, in pixels."""
 
+    models: Path | None = None
+    """Folder of the models that were brought; empty: models in the data folder."""
+    engines: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of the engines that workers started with this environment hold, comma-separated; empty: all."""
     engine_threads: PositiveInt = Field(1, le=256)
     """OMP threads of an engine worker."""
+    engine_idle_seconds: PositiveInt = 600
+    """How long an engine worker keeps a model in memory that nobody asks for."""
+    engine_memory_mb: int = Field(0, ge=0)
+    """MiB at which an engine worker ends its turn and is replaced by a fresh process; 0: none."""
     lease_seconds: PositiveInt = Field(60, ge=2, le=3600)
     """How long a worker may show no progress before its work is given to another."""
     sweep_seconds: float = Field(2.0, gt=0, le=60)
@@ -81,7 +89,7 @@ class Env(BaseSettings):
     s3_endpoint: str = ""
     s3_region: str = ""
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "engines", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
@@ -114,10 +122,10 @@ class Env(BaseSettings):
             raise ValueError(f"expected origins with their scheme, such as https://{bare[0]}")
         return value
 
-    @field_validator("data")
+    @field_validator("data", "models")
     @classmethod
-    def _is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("time_zone")
     @classmethod

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from project import services
 from project.env import ROOT, read_environment
+from transcription.engines.endpoints import WrongEndpoints, declared_engines, read_endpoints
 
 # ModelForm[Collection] and QuerySet[Page] are types for the checker; at run time Django must bear the brackets.
 django_stubs_ext.monkeypatch()
@@ -180,8 +181,9 @@ ENGINES: dict[str, EngineDeclaration] = {
     # Finds lines with a network of our own; classical needs no weights and stays as the fall-back.
     "learned": {
         "CLASS": "transcription.engines.segmenters.learned.LearnedSegmenter",
-        "VERSION": "1",
+        "VERSION": "2",
         "WEIGHTS": "segmenter.safetensors",
+        "FILES": {"printing": ["print.safetensors"]},
         "OPTIONS": {"precision": "auto"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
@@ -190,10 +192,33 @@ ENGINES: dict[str, EngineDeclaration] = {
         "VERSION": "2",
         "OPTIONS": {},
     },
+    # For lines of print, where the program is installed. Its release is an option, so that one of another release,
+    # which reads differently, is never given this one's work; web processes need not run it to know what it is.
+    "tesseract": {
+        "CLASS": "transcription.engines.tesseract.Tesseract",
+        "VERSION": "1",
+        "READS": ["print"],
+        "OPTIONS": {"release": "5", "languages": {"en": "eng", "fr": "fra"}},
+        "PROBE": "transcription.engines.tesseract.why_not",
+    },
 }
+# Models that people brought are engines too, by their names: manage.py models.
+MODELS = _env.models or DATA / "models"
+# What of ENGINES and MODELS the workers of this environment hold; empty: all that their machine can run.
+HELD_ENGINES = _env.engines
+# Vision models behind OpenAI's API, paid or self-hosted, as the operator declares them; keys stay in the environment.
+ENDPOINTS_FILE = DATA / "endpoints.toml"
+ENDPOINTS = read_endpoints(ENDPOINTS_FILE)
+if taken := sorted(ENGINES.keys() & ENDPOINTS.keys()):
+    raise WrongEndpoints(
+        ENDPOINTS_FILE, [f"endpoint “{name}”: an engine has this name; choose another" for name in taken]
+    )
+ENGINES |= declared_engines(ENDPOINTS)
 # The first of these whose weights are here finds the lines of new runs.
 SEGMENTERS = ["learned", "classical"]
 ENGINE_THREADS = _env.engine_threads
+ENGINE_IDLE_SECONDS = _env.engine_idle_seconds
+ENGINE_MEMORY_BYTES = _env.engine_memory_mb * 2**20
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds
 

@@ -29,6 +29,7 @@ from transcription.steps.reread import changes_since_reading
 from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
 from transcription.views.page import viewer_config
+from transcription.views.page_readings import unplaced_readings
 
 SKIPPED = "review_skipped"
 MOST_SKIPPED = 500
@@ -117,6 +118,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "modes": Approval.Mode,
         "brought": brought_for(page),
         "displaced": displaced_of(page),
+        "unplaced_readings": unplaced_readings(page),
         "changed_lines": changed,
         "waiting": waiting(user, wanted).order_by().count(),
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
@@ -130,7 +132,12 @@ def unplaced(request: HttpRequest, pk: int) -> HttpResponse:
     """What has no line yet, of a transcript or of what people wrote, as a fragment; empty where nothing is left."""
     page = _page(request, pk)
     usable = page.state == PageState.IN_REVIEW
-    context = {"brought": brought_for(page), "displaced": displaced_of(page), "usable": usable}
+    context = {
+        "brought": brought_for(page),
+        "displaced": displaced_of(page),
+        "unplaced_readings": unplaced_readings(page),
+        "usable": usable,
+    }
     return render(request, "review/unplaced.html", context)
 
 

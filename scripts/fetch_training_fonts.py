@@ -50,16 +50,17 @@ FAMILIES = {
     """,
 }
 
-# Book faces, jobbing type, blackletter and typewriters: what forms and letterheads were set in.
+# Book faces, jobbing type, blackletter, typewriters and plain sans-serifs: what forms and letterheads are set in.
 PRINTED = {
     "OFL-1.1": """
     abril-fatface alfa-slab-one bodoni-moda cinzel cormorant-garamond courier-prime crimson-text cutive cutive-mono
     eb-garamond im-fell-english libre-baskerville libre-bodoni libre-caslon-text lora merriweather monoton
     old-standard-tt oswald playfair-display rye sorts-mill-goudy unifrakturmaguntia vollkorn
-    anonymous-pro nova-mono ultra
+    anonymous-pro arimo nova-mono roboto
+    archivo-narrow barlow fira-sans inter lato libre-franklin noto-sans open-sans pt-sans source-sans-3 work-sans
     """,
     "Apache-2.0": """
-    special-elite
+    special-elite ultra
     """,
 }
 

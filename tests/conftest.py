@@ -112,3 +112,12 @@ def process_environment(transactional_db: None, valkey: redis.Redis, media_root:
         "LONGHAND_DATA": str(data),
         "LONGHAND_SECRET_KEY": settings.SECRET_KEY,
     }
+
+
+@pytest.fixture(scope="session")
+def small_trocr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a TrOCR checkpoint that reads lines of `training.small_trocr`; trained once, some fifteen seconds
+    of one core."""
+    from transcription.training.small_trocr import write_small_trocr
+
+    return write_small_trocr(tmp_path_factory.mktemp("small-trocr"))

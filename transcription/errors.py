@@ -5,7 +5,9 @@
     │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
     │   ├── OutOfMemory           a batch was too large for its device
     │   ├── EngineTimeout         an engine made no progress in its time
-    │   └── BudgetSpent           a cap on tokens or money leaves no room; the work waits, uncounted
+    │   └── Postponed             now is not the time; the work waits, uncounted
+    │       ├── BudgetSpent       a cap on tokens or money leaves no room
+    │       └── EndpointBusy      an endpoint takes no calls now
     ├── PermanentError            the same input fails in the same way: a Failure row at once
     │   ├── BadInput              what was uploaded cannot be used; ``code`` says in which way
     │   ├── EngineFailure         a model failed on this input
@@ -50,14 +52,31 @@ class EngineTimeout(TransientError):
     code = "engine-timeout"
 
 
-class BudgetSpent(TransientError):
-    """No room is left under a cap; ``seconds`` is how long it takes until there may be some."""
+class Postponed(TransientError):
+    """It is nobody's fault, and trying at once would be in vain; ``seconds`` is how long to wait."""
 
-    code = "budget-spent"
+    code = "postponed"
 
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class BudgetSpent(Postponed):
+    """No room is left under a cap; ``seconds`` is how long it takes until there may be some. ``collection`` says
+    whose cap it is, None where it is the endpoint's own."""
+
+    code = "budget-spent"
+
+    def __init__(self, message: str, *, seconds: float, collection: int | None = None) -> None:
+        super().__init__(message, seconds=seconds)
+        self.collection = collection
+
+
+class EndpointBusy(Postponed):
+    """An endpoint does not answer, or said for how long it wants no calls."""
+
+    code = "endpoint-busy"
 
 
 class PermanentError(LonghandError):

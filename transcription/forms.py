@@ -127,3 +127,26 @@ def is_last_admin(collection: Collection, user: User) -> bool:
     """Whether ``collection`` would be left without an admin if ``user`` were not one."""
     admins = Membership.objects.filter(collection=collection, role=Role.ADMIN)
     return admins.filter(user=user).exists() and not admins.exclude(user=user).exists()
+
+
+class BudgetForm(AccessibleForm, forms.Form):
+    """The caps of one collection or endpoint, by hour, by day and in all; an empty field is no cap. Money is in whole
+    units of the currency here."""
+
+    hour_tokens = forms.IntegerField(label=_("tokens an hour"), min_value=0, required=False)
+    hour_money = forms.DecimalField(label=_("money an hour"), min_value=0, decimal_places=6, required=False)
+    day_tokens = forms.IntegerField(label=_("tokens a day"), min_value=0, required=False)
+    day_money = forms.DecimalField(label=_("money a day"), min_value=0, decimal_places=6, required=False)
+    total_tokens = forms.IntegerField(label=_("tokens in all"), min_value=0, required=False)
+    total_money = forms.DecimalField(label=_("money in all"), min_value=0, decimal_places=6, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Numbers beyond what the ledger can hold are slips of the hand."""
+        cleaned = super().clean() or self.cleaned_data
+        for name, value in list(cleaned.items()):
+            if value is not None and value > MOST_BUDGET:
+                self.add_error(name, _("That is more than any budget; leave the field empty for no cap."))
+        return cleaned
+
+
+MOST_BUDGET = 10**12  # tokens, or units of the currency

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from transcription.views import (
+    budgets,
     collection,
     collections,
+    engines,
     enhancement,
     exports,
     health,
@@ -47,6 +49,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<int:pk>/enhancement/", enhancement.enhancement, name="enhancement"),
     path("collections/<int:pk>/enhancement/rerun/", enhancement.enhancement_rerun, name="enhancement_rerun"),
     path("collections/<int:pk>/enhancement/pages/<int:number>/", enhancement.enhancement_page, name="enhancement_page"),
+    path("collections/<int:pk>/budget/", budgets.budget, name="budget"),
+    path("endpoints/", budgets.endpoint_budgets, name="endpoint_budgets"),
     path("pages/<int:pk>/enhanced.jpg", preview.enhanced_region, name="enhanced_region"),
     path("pages/<int:pk>/lines/<int:line>/enhanced.jpg", preview.enhanced_line, name="enhanced_line"),
     path("collections/<int:pk>/transcripts/", transcripts.transcripts, name="transcripts"),
@@ -69,4 +73,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sample/empty/", collections.sample_empty, name="sample_empty"),
     path("healthz", health.healthz, name="healthz"),
     path("status/", health.status, name="status"),
+    path("engines/", engines.engines, name="engines"),
 ]

@@ -25,9 +25,11 @@ const written = ({ steps }) =>
     })
     .join("/");
 
-const read = (given) => given.map((each) => ({ steps: parse(each.enhancement), weight: Number(each.weight) }));
-const said = (of) => JSON.stringify(of.map((each) => [written(each), each.weight]));
-const saysSame = (of) => JSON.stringify(of.map((each) => [written(each), each.weight]).sort());
+const read = (given) =>
+  given.map((each) => ({ steps: parse(each.enhancement), weight: Number(each.weight), engine: each.engine, stage: Number(each.stage) }));
+const whole = (each) => [written(each), each.weight, each.engine, each.stage];
+const said = (of) => JSON.stringify(of.map(whole));
+const saysSame = (of) => JSON.stringify(of.map(whole).sort());
 
 let passes = read(config.passes);
 let shown = 0; // the pass that is open and previewed
@@ -44,6 +46,18 @@ const filled = (template, values) => {
     if (element.matches("legend, figcaption")) element.textContent = put(element.textContent);
   }
   return node;
+};
+
+const texts = $("pass-texts").dataset;
+const choice = (node, key, { options, value, change }) => {
+  const select = node.querySelector("select");
+  select.id = node.querySelector("label").htmlFor = key;
+  select.dataset.key = key;
+  select.replaceChildren(...options.map(([of, shown]) => new Option(shown, of, false, String(of) === String(value))));
+  select.addEventListener("change", () => {
+    change(select.value);
+    follow();
+  });
 };
 
 const title = (pass) => pass.steps.map((step) => recipes.get(step.recipe).title).join(" → ");
@@ -164,6 +178,20 @@ const passNode = (pass, number) => {
   node.querySelector('[data-do="add-step"]').hidden = pass.steps.length >= config.mostSteps;
   if (open) {
     for (const place of pass.steps.keys()) node.querySelector(".pass-steps").append(stepNode(pass, number, place));
+    choice(node.querySelector(".parameter-engine"), `engine-${number}`, {
+      options: config.engines.map(({ name, reads, held }) => [name, `${name} (${reads}${held ? "" : `; ${texts.notHeld}`})`]),
+      value: pass.engine,
+      change: (engine) => {
+        pass.engine = engine;
+      },
+    });
+    choice(node.querySelector(".parameter-stage"), `stage-${number}`, {
+      options: Array.from({ length: config.mostStages }, (_, stage) => [stage, String(stage + 1)]),
+      value: pass.stage,
+      change: (stage) => {
+        pass.stage = Number(stage);
+      },
+    });
     slider(node.querySelector(".parameter-weight"), `weight-${number}`, {
       minimum: config.weight.least,
       maximum: config.weight.most,
@@ -190,12 +218,14 @@ const draw = (key = document.activeElement?.dataset?.key) => {
 const follow = () => {
   $("passes-values").replaceChildren(
     ...passes.flatMap((pass) =>
-      [["enhancement", written(pass)], ["weight", pass.weight]].map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
+      [["enhancement", written(pass)], ["weight", pass.weight], ["engine", pass.engine], ["stage", pass.stage]].map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
     ),
     Object.assign(document.createElement("input"), { type: "hidden", name: "page", value: page?.id ?? "" }),
   );
   for (const [number, node] of [...list.children].entries()) {
-    node.querySelector(".pass-weight").textContent = passes[number].weight === 1 ? "" : `× ${passes[number].weight}`;
+    const { weight, engine, stage } = passes[number];
+    const more = [engine === config.bundled[0].engine ? "" : engine, stage ? texts.stage.replace("{number}", stage + 1) : "", weight === 1 ? "" : `× ${weight}`];
+    node.querySelector(".pass-weight").textContent = more.filter(Boolean).join(" · ");
   }
   const isBundled = saysSame(passes) === bundled;
   for (const notice of form.querySelectorAll("[data-bundled]")) notice.hidden = (notice.dataset.bundled === "yes") !== isBundled;
@@ -207,7 +237,7 @@ const follow = () => {
 $("add-pass").addEventListener("click", () => {
   const used = new Set(passes.map(written));
   const unused = config.recipes.find((each) => !used.has(each.name)) ?? config.recipes[0];
-  passes.push({ steps: [{ recipe: unused.name, options: {} }], weight: 1 });
+  passes.push({ steps: [{ recipe: unused.name, options: {} }], weight: 1, engine: config.bundled[0].engine, stage: passes.at(-1)?.stage ?? 0 });
   shown = passes.length - 1;
   draw(`recipe-${shown}-0`);
 });

@@ -47,7 +47,7 @@ def reader(settings: Settings) -> Iterator[Callable[[str], None]]:
     def install(text: str) -> None:
         options = {"text": text}
         settings.ENGINES = settings.ENGINES | {
-            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "OPTIONS": options}
+            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "READS": ["lines"], "OPTIONS": options}
         }
         registry.cache_clear()
 

@@ -15,7 +15,7 @@ def scribe(settings: Settings) -> Iterator[Callable[..., None]]:
 
     def install(**options: Any) -> None:
         settings.ENGINES = settings.ENGINES | {
-            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "RUNTIME": options}
+            "starter": {"CLASS": "tests.steps.engines.Scribe", "VERSION": "1", "READS": ["lines"], "RUNTIME": options}
         }
         registry.cache_clear()
 

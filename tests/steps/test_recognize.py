@@ -79,16 +79,6 @@ def test_an_engine_that_answers_twice_is_heard_once(media_root: Path, scribe: In
     assert not Failure.objects.exists()
 
 
-def test_text_that_the_database_refuses_is_a_failure_not_an_endless_loop(media_root: Path, scribe: Install) -> None:
-    scribe(text="nul \x00 byte")
-    page = prepared_page(media_root)
-    for _ in range(12):
-        if not drain(Queue.ENGINE):
-            break
-    assert not open_work(page).exists()
-    assert page.failures.open().count() == current_run(page).profile_version.stage_passes.count()
-
-
 @pytest.mark.parametrize("error", ["value", "memory", "permanent"])
 def test_a_batch_that_breaks_as_a_whole_is_read_row_by_row(error: str, media_root: Path, scribe: Install) -> None:
     scribe(error=error, smallest_batch_that_fails=4)

@@ -165,7 +165,7 @@ class TestHints:
     @pytest.fixture
     def calls(self, settings: Any) -> Iterator[list[tuple[int, Hints]]]:
         settings.ENGINES = settings.ENGINES | {
-            "starter": {"CLASS": "tests.steps.test_vocabulary.Listener", "VERSION": "1"}
+            "starter": {"CLASS": "tests.steps.test_vocabulary.Listener", "VERSION": "1", "READS": ["lines"]}
         }
         registry.cache_clear()
         Listener.calls.clear()

@@ -31,12 +31,20 @@ def fit_lines(crops: Iterable[LineImage], height: int, max_width: int) -> tuple[
     """All crops at ``height``, at most ``max_width`` wide (pixels), and an error for each that is no image."""
     fitted, errors = [], []
     for crop in crops:
-        if crop.pixels.ndim != 2 or 0 in crop.pixels.shape:
-            shape = tuple(crop.pixels.shape)
-            errors.append(ItemError(crop.key, "bad-crop", f"The line image has the shape {shape}, not (H, W)."))
+        error = bad_crop(crop)
+        if error:
+            errors.append(error)
         else:
             fitted.append(FittedLine(crop.key, fit_height(crop.pixels, height, max_width)))
     return fitted, errors
+
+
+def bad_crop(crop: LineImage) -> ItemError | None:
+    """Why ``crop`` is no line image, if it is none."""
+    if crop.pixels.ndim == 2 and 0 not in crop.pixels.shape:
+        return None
+    shape = tuple(crop.pixels.shape)
+    return ItemError(crop.key, "bad-crop", f"The line image has the shape {shape}, not (H, W).")
 
 
 def batches(lines: Sequence[FittedLine], columns: int) -> Iterator[list[FittedLine]]:

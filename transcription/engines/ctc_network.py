@@ -60,8 +60,13 @@ class CtcNetwork(nn.Module):
 
         The head may have wider numbers than the rest; the output has the head's.
         """
-        logits: Tensor = self.head(self.context(self._columns(x))[0].to(self.head.weight.dtype))
-        return logits.log_softmax(-1)
+        return self.encode(x)[0]
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``forward``, with what the head saw beside it: features (B, W/4, 2 × lstm) in the head's numbers."""
+        features = self.context(self._columns(x))[0].to(self.head.weight.dtype)
+        logits: Tensor = self.head(features)
+        return logits.log_softmax(-1), features
 
     def forward_both(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """As ``forward``, with the auxiliary head's log-probabilities beside it."""

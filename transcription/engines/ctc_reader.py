@@ -44,6 +44,13 @@ class CtcReader:
         output = self.forward(self.images(batch))
         return [output[row, : -(-line.width // STRIDE)] for row, line in enumerate(batch)]
 
+    def encode(self, batch: Sequence[FittedLine]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """As ``read``, with the features that the network's head saw, (T, F), beside each line's log-probabilities."""
+        with torch.inference_mode():
+            log_probs, features = (each.cpu().numpy() for each in self._network.encode(self._there(self.images(batch))))
+        steps = [-(-line.width // STRIDE) for line in batch]
+        return [(log_probs[row, :count], features[row, :count]) for row, count in enumerate(steps)]
+
     def images(self, batch: Sequence[FittedLine]) -> Tensor:
         """The lines of one bucket as the network's input, (B, 1, 48, bucket) float32, where a GPU can fetch it."""
         pinned = self.device.type == "cuda"
@@ -56,7 +63,9 @@ class CtcReader:
     def forward(self, images: Tensor) -> NDArray[np.float32]:
         """(B, 1, 48, W) → log-probabilities (B, W/4, C): the bare work of the network, transfers included."""
         with torch.inference_mode():
-            there = images.to(self.device, self.numbers, non_blocking=True, memory_format=torch.channels_last)
-            output: NDArray[np.float32] = self._network(there).cpu().numpy()
+            output: NDArray[np.float32] = self._network(self._there(images)).cpu().numpy()
         assert output.shape[:2] == (images.shape[0], images.shape[3] // STRIDE), output.shape
         return output
+
+    def _there(self, images: Tensor) -> Tensor:
+        return images.to(self.device, self.numbers, non_blocking=True, memory_format=torch.channels_last)

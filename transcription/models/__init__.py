@@ -1,5 +1,6 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
+from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
@@ -9,6 +10,7 @@ from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
+from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
@@ -21,6 +23,9 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "Alignment",
+    "Cap",
+    "Charge",
+    "ChargeState",
     "Collection",
     "DisplacedText",
     "Document",
@@ -33,7 +38,9 @@ __all__ = [
     "Line",
     "Membership",
     "Original",
+    "Overrun",
     "Page",
+    "PageReading",
     "PageState",
     "Part",
     "PassVersion",
@@ -46,6 +53,8 @@ __all__ = [
     "RouteDecision",
     "Run",
     "Source",
+    "Span",
+    "Spending",
     "StagePass",
     "Step",
     "Term",
@@ -58,4 +67,5 @@ __all__ = [
     "Work",
     "WorkState",
     "Worker",
+    "scope_of",
 ]

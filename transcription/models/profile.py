@@ -25,7 +25,8 @@ class Profile(models.Model):
     """What reads a collection. Versions pin it to exact engines; when these change, a new version is derived."""
 
     name = models.CharField(max_length=80, unique=True)
-    # As a person chose them, whatever the engines are: [{"enhancement": as htr.enhance writes it, "weight": number}].
+    # As a person chose them, whatever the engines are: [{"enhancement": as htr.enhance writes it, "weight": number,
+    # "engine": where it is not the bundled one, "stage": where it is not the first}].
     choice = models.JSONField(null=True, help_text="the chosen passes; null: nobody chose any")
 
     def __str__(self) -> str:

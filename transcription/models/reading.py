@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from transcription.htr.records import Hypothesis, ReadingRecord
+from transcription.htr.records import Hypothesis, ReadingRecord, Usage
 
 SCALE = 1000  # scores and spans are stored in thousandths: two bytes instead of eight
 
@@ -22,6 +22,8 @@ class Reading(models.Model):
         models.SmallIntegerField(), default=list, help_text="share of this text and of each other one, thousandths"
     )
     milliseconds = models.FloatField(default=0)
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -45,6 +47,8 @@ class Reading(models.Model):
             nbest_texts=[other.text for other in record.nbest[1:]],
             nbest_shares=[round(each.share * SCALE) for each in record.nbest],
             milliseconds=record.milliseconds,
+            tokens_in=record.usage.tokens_in,
+            tokens_out=record.usage.tokens_out,
         )
 
     def to_record(self) -> ReadingRecord:
@@ -60,4 +64,5 @@ class Reading(models.Model):
                 # A reading of before there were n-best lists has none, not even its own text.
                 for text, share in zip([self.text, *self.nbest_texts], self.nbest_shares, strict=False)
             ),
+            usage=Usage(self.tokens_in, self.tokens_out),
         )

@@ -72,6 +72,7 @@ class Work(models.Model):
     company = models.PositiveSmallIntegerField(default=0, help_text="rows claimed together with it, itself included")
     worker = models.CharField(max_length=120, blank=True)
     not_before = models.DateTimeField(null=True, help_text="back-off after a transient error")
+    waiting_for = models.CharField(max_length=400, blank=True, help_text="why it was put off, for people")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -13,18 +14,30 @@ from django.db.models import F, QuerySet
 from transcription.errors import BadInput
 from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, Page, PageState, Profile, ProfileVersion
-from transcription.steps.profiles import DEFAULT_PROFILE, PassRecipe, calibration_for, profile_version_of, stages_of
+from transcription.steps.profiles import (
+    DEFAULT_ENGINE,
+    DEFAULT_PROFILE,
+    PassRecipe,
+    calibration_for,
+    profile_version_of,
+    registry,
+    stages_of,
+)
 
 MOST_PASSES = 8
+MOST_STAGES = 3
 LEAST_WEIGHT, MOST_WEIGHT = 0.1, 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenPass:
-    """An enhancement, and how much the vote trusts what is read through it beside the others."""
+    """An enhancement and the engine that reads through it, how much the vote trusts that beside the others, and the
+    stage it reads in, from 0: later ones read only the lines that are still doubtful."""
 
     enhancement: Enhancement
     weight: float = 1.0
+    engine: str = DEFAULT_ENGINE
+    stage: int = 0
 
 
 def choose_passes(*, collection: Collection, passes: Sequence[ChosenPass]) -> ProfileVersion:
@@ -33,19 +46,27 @@ def choose_passes(*, collection: Collection, passes: Sequence[ChosenPass]) -> Pr
     The bundled passes mean the bundled profile, which goes with what later versions of Longhand bundle. Raises
     BadInput, having changed nothing, for none, too many, the same one twice or an absurd weight.
     """
-    checked = [ChosenPass(each.enhancement, _weight(each)) for each in passes]
+    checked = sorted((replace(each, weight=_weight(each)) for each in passes), key=lambda each: each.stage)
     _check(checked)
     with transaction.atomic():
         locked = Collection.objects.select_for_update().get(pk=collection.pk)
         if checked == bundled_passes():
             profile, _ = Profile.objects.get_or_create(name=DEFAULT_PROFILE)
         else:
-            choice = [{"enhancement": str(each.enhancement), "weight": each.weight} for each in checked]
+            choice = [as_choice(each) for each in checked]
             profile, _ = Profile.objects.update_or_create(name=own_profile(locked), defaults={"choice": choice})
         locked.profile = profile
         locked.save(update_fields=["profile"])
     collection.profile = profile
     return profile_version_of(collection)
+
+
+def as_choice(chosen: ChosenPass) -> dict[str, Any]:
+    """A pass as a profile's choice holds it; the bundled engine and the first stage are left unsaid."""
+    row: dict[str, Any] = {"enhancement": str(chosen.enhancement), "weight": chosen.weight}
+    if chosen.engine != DEFAULT_ENGINE:
+        row["engine"] = chosen.engine
+    return row | ({"stage": chosen.stage} if chosen.stage else {})
 
 
 def own_profile(collection: Collection) -> str:
@@ -96,15 +117,25 @@ def _check(passes: Sequence[ChosenPass]) -> None:
         raise BadInput(
             f"Lines are read in 1 to {MOST_PASSES} passes; these are {len(passes)}.", code="bad-number-of-passes"
         )
-    seen = set[Enhancement]()
+    readers = registry().readers()
+    seen = set[tuple[Enhancement, str]]()
     for each in passes:
-        if each.enhancement in seen:
+        if each.engine not in readers:
             raise BadInput(
-                f"Two passes are the same, “{each.enhancement}”: the second would read what the first has read. "
-                "Remove one, or give it more weight.",
+                f"No engine “{each.engine}” reads here; choose one of {', '.join(readers)}.", code="unknown-engine"
+            )
+        if (each.enhancement, each.engine) in seen:
+            raise BadInput(
+                f"Two passes are the same, “{each.enhancement}” by {each.engine}: the second would read what the first "
+                "has read. Remove one, or give it more weight.",
                 code="pass-twice",
             )
-        seen.add(each.enhancement)
+        seen.add((each.enhancement, each.engine))
+    stages = {each.stage for each in passes}
+    if stages != set(range(len(stages))) or len(stages) > MOST_STAGES:
+        raise BadInput(
+            f"Stages are counted from 1 without a gap, up to {MOST_STAGES}; every one needs a pass.", code="bad-stages"
+        )
 
 
 def _present_stages(collection: Collection) -> list[list[PassRecipe]]:
@@ -126,7 +157,9 @@ def _stages_of_version(version: ProfileVersion) -> list[list[PassRecipe]]:
 
 def _chosen(stages: list[list[PassRecipe]]) -> list[ChosenPass]:
     return [
-        ChosenPass(Enhancement.stored(each.recipe, each.options), each.weight) for stage in stages for each in stage
+        ChosenPass(Enhancement.stored(each.recipe, each.options), each.weight, each.engine, number)
+        for number, stage in enumerate(stages)
+        for each in stage
     ]
 
 

@@ -17,12 +17,13 @@ from django.db import InterfaceError, OperationalError, connection
 
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.models import Queue, Step, Work
-from transcription.steps import flow, queue
+from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
+from transcription.steps.profiles import registry
 from transcription.steps.recognize import recognize
 from transcription.steps.route import route
 from transcription.steps.score import score
@@ -61,6 +62,7 @@ class Lease:
     renewed: float
 
     def progress(self) -> None:
+        watch.progress()
         now = time.monotonic()
         if now - self.renewed > settings.LEASE_SECONDS / 4:
             queue.renew(token=self.token)
@@ -86,8 +88,9 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         taken += len(claim.work)
         if not _perform(name, claim, stopping):
             return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
+        worn = name == Queue.ENGINE and watch.is_over_ceiling()
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
-        if time.monotonic() > ends:
+        if worn or time.monotonic() > ends:
             ring(name, insist=True)
             return taken
     return taken
@@ -98,7 +101,8 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> b
     lease = Lease(claim.token, time.monotonic())
     try:
         if name == Queue.ENGINE:
-            _with_engines(claim, lease, stopping)
+            with registry().in_use(), watch.working():
+                _with_engines(claim, lease, stopping)
         else:
             for work in claim.work:
                 if stopping():

@@ -29,6 +29,7 @@ from transcription.models import (
 )
 from transcription.steps.arrange import arrange_pages
 from transcription.steps.bell import ring_on_commit
+from transcription.steps.dispatch import lines_of_passes
 from transcription.steps.queue import QUEUE_OF_STEP, enqueue, lock_in_order
 from transcription.steps.vocabulary import pin_vocabulary
 
@@ -76,16 +77,15 @@ def replace_run(*, page: Page, profile_version: ProfileVersion, layout: Layout |
 
 
 def begin_stage(*, page: Page, run: Run, stage: int, lines: Sequence[int] | None, lane: int) -> None:
-    """Queue every pass of a stage; ``lines`` None means all lines of the layout."""
+    """Queue every pass of a stage that has something to read; ``lines`` None means all lines of the layout."""
     run.stage = stage
     run.save(update_fields=["stage"])
-    passes = run.profile_version.stage_passes.filter(stage=stage).values_list("pass_version", flat=True)
-    wanted = list(lines) if lines is not None else None
-    has_lines = bool(wanted) if wanted is not None else run.layout is not None and run.layout.places.exists()
-    if not has_lines or not passes:
+    stage_passes = run.profile_version.stage_passes.filter(stage=stage).select_related("pass_version")
+    reading = lines_of_passes((each.pass_version for each in stage_passes), run.layout, lines)
+    if not reading:
         after_stage_read(page=page, run=run, stage=stage, lane=lane)
         return
-    for pass_version in passes:
+    for pass_version, wanted in reading:
         enqueue(
             step=Step.RECOGNIZE,
             collection_id=page.collection_id,
@@ -93,7 +93,7 @@ def begin_stage(*, page: Page, run: Run, stage: int, lines: Sequence[int] | None
             page_id=page.pk,
             run_id=run.pk,
             stage=stage,
-            pass_version_id=pass_version,
+            pass_version_id=pass_version.pk,
             lines=wanted,
         )
 

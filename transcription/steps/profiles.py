@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from transcription.engines.model_store.store import ModelStore
 from transcription.engines.registry import WEIGHTS, Registry
 from transcription.errors import WeightsError
 from transcription.htr.enhance import Enhancement
@@ -56,7 +57,12 @@ DEFAULT_ENGINE = "starter"
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """This process's engines."""
-    return Registry(settings.ENGINES)
+    return Registry(
+        settings.ENGINES,
+        ModelStore(settings.MODELS),
+        held=settings.HELD_ENGINES,
+        runtime={"threads": settings.ENGINE_THREADS, "device": "auto"},
+    )
 
 
 def segmenter_in_use() -> str:
@@ -81,13 +87,13 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     if profile is None or profile.name == DEFAULT_PROFILE:
         return default_profile_version()
     if profile.choice is not None:
-        return _version_at_present(profile.name, stages_of(profile))
+        return version_at_present(profile.name, stages_of(profile))
     return profile.versions.latest("number")
 
 
 def default_profile_version() -> ProfileVersion:
     """The bundled profile at the engines' present state; a new version when weights, code or options changed."""
-    return _version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
+    return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
 
 
 def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
@@ -97,8 +103,12 @@ def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
     """
     if profile is None or profile.choice is None:
         return DEFAULT_STAGES
-    chosen = [(Enhancement.parse(each["enhancement"]), float(each["weight"])) for each in profile.choice]
-    return [[PassRecipe(each.recipe, DEFAULT_ENGINE, weight, each.options) for each, weight in chosen]]
+    stages: dict[int, list[PassRecipe]] = {}
+    for each in profile.choice:
+        seen = Enhancement.parse(each["enhancement"])
+        recipe = PassRecipe(seen.recipe, each.get("engine", DEFAULT_ENGINE), float(each["weight"]), seen.options)
+        stages.setdefault(each.get("stage", 0), []).append(recipe)
+    return [stages[number] for number in sorted(stages)]
 
 
 def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
@@ -112,7 +122,7 @@ def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
     return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
 
 
-def _version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
+def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
     """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
     calibration = calibration_for(stages)

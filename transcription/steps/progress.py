@@ -46,6 +46,7 @@ class CollectionProgress:
     passes: list[PassProgress] = field(default_factory=list)
     workers: list[WorkerReport] = field(default_factory=list)
     waiting_reason: str = ""
+    put_off: str = ""  # why paid reading waits, a sentence
 
     @property
     def finished(self) -> int:
@@ -92,6 +93,7 @@ def collection_progress(collection: Collection) -> CollectionProgress:
         passes=_passes(collection),
         workers=workers,
         waiting_reason=_waiting_reason(collection, queued, workers),
+        put_off=_put_off(collection),
     )
 
 
@@ -122,6 +124,12 @@ def _workers() -> list[WorkerReport]:
     now = timezone.now()
     seen = Worker.objects.filter(seen_at__gt=now - timedelta(minutes=10)).order_by("queue", "name")
     return [WorkerReport(w.name, w.queue, (now - w.seen_at).total_seconds()) for w in seen]
+
+
+def _put_off(collection: Collection) -> str:
+    """The reason for which work was put off last, as a sentence; empty where none waits for anything."""
+    waiting = collection.work.filter(state=WorkState.QUEUED, not_before__gt=Now()).exclude(waiting_for="")
+    return waiting.order_by("-not_before").values_list("waiting_for", flat=True).first() or ""
 
 
 def _waiting_reason(collection: Collection, queued: int, workers: list[WorkerReport]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
-from transcription.models import Collection, Export, Original, Page, Profile, ProfileVersion, Run
+from transcription.models import Charge, Collection, Export, Original, Page, Profile, ProfileVersion, Run
 from transcription.steps.choose_passes import own_profile
 from transcription.steps.control import cancel
 from transcription.steps.framings import image_files
@@ -28,6 +28,8 @@ def purge_collection(collection: Collection) -> int:
         list(pages.select_for_update().order_by("pk").values_list("pk"))  # a person may be saving a line
         pages.update(run=None, layout=None)  # pages and their runs point at each other
         Run.objects.filter(page__collection=collection).delete()  # runs protect their layouts
+        # The ledger stays, as what was paid was paid; the texts in it go.
+        Charge.objects.filter(collection_id=collection.pk, answer__isnull=False).update(answer=None)
         own = Profile.objects.filter(name=own_profile(collection), collections=None)
         collection.delete()
         ProfileVersion.objects.filter(profile__in=own).delete()

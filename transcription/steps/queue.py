@@ -91,7 +91,7 @@ WITH due AS (
 )
 UPDATE transcription_work SET state = 'running', token = %(token)s, worker = %(worker)s,
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
-    company = (SELECT count(*) FROM batch), started_at = clock_timestamp(), ended_at = NULL
+    company = (SELECT count(*) FROM batch), started_at = clock_timestamp(), ended_at = NULL, waiting_for = ''
 WHERE id IN (SELECT id FROM batch)
 RETURNING id
 """
@@ -211,6 +211,36 @@ def fail(
         if not changed:
             raise LostLease(f"Work {work.pk} was given to another worker; its error is dropped.")
     return given_up
+
+
+def postpone(
+    *, token: uuid.UUID, work_ids: Sequence[int], reason: str, seconds: float, likewise: QuerySet[Work] | None = None
+) -> int:
+    """Give rows of a claim back for ``seconds``, uncounted, and say why for the screen; returns how many.
+
+    ``likewise`` are queued rows that would only be claimed to be put off for the same reason.
+    """
+    later = {"not_before": Now() + timedelta(seconds=seconds), "waiting_for": _storable(reason)[:400]}
+    with transaction.atomic():
+        ours = lock_in_order(Work.objects.filter(pk__in=work_ids, token=token, state=WorkState.RUNNING))
+        count = ours.update(**_FREED, **later, state=WorkState.QUEUED, started_at=None)
+    if likewise is not None:
+        # Rows that somebody holds are left to them: they find out for themselves.
+        with transaction.atomic():
+            queued = likewise.filter(state=WorkState.QUEUED, waiting_for="").order_by("pk")
+            free = list(queued.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True))
+            Work.objects.filter(pk__in=free).update(**later)
+    return count
+
+
+def stop_waiting(rows: QuerySet[Work]) -> int:
+    """Make rows that were put off due at once; returns how many."""
+    with transaction.atomic():
+        waiting = rows.filter(state=WorkState.QUEUED).exclude(waiting_for="").order_by("pk")
+        count = lock_in_order(waiting).update(not_before=None, waiting_for="")
+        if count:
+            ring_on_commit(Queue.ENGINE)
+    return count
 
 
 def release(*, token: uuid.UUID) -> int:

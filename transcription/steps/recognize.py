@@ -16,11 +16,14 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.languages import language_tag
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
-from transcription.models import LayoutLine, Page, Reading, Work
+from transcription.models import LayoutLine, Page, Reading, Vote, Work
 from transcription.steps import flow
+from transcription.steps.checked_readings import checked
 from transcription.steps.files import local_path
+from transcription.steps.metering import paying
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
+from transcription.steps.read_page import read_pages, reads_pages_only
 from transcription.steps.vocabulary import words_at
 
 logger = logging.getLogger(__name__)
@@ -50,24 +53,32 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         assert work.pass_version is not None
         assert work.run is not None
         calls[work.pass_version.engine, work.collection_id, work.run.vocabulary].append(work)
-    for (engine, collection_id, revision), group in calls.items():
+    # Whole pages last: what the others read tells their lines apart.
+    for (engine, collection_id, revision), group in sorted(
+        calls.items(), key=lambda call: reads_pages_only(call[0][0])
+    ):
+        language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
+        hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
+        if reads_pages_only(engine):
+            read_pages(engine, group, hints, token, progress)
+            continue
         jobs = {work.pk: _Job(work, set()) for work in group}
         keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
         crops = _crops(jobs, keys, token)
-        language = language_tag(group[0].collection.language)  # rows older than the form's check may hold a name
-        hints = Hints(language=language, vocabulary=words_at(collection_id, revision))
         started = time.perf_counter()
-        for result in registry().recognizer(engine).recognize(crops, hints):
-            work_id, line_id = keys[result.key]
-            job = jobs[work_id]
-            now = time.perf_counter()
-            job.milliseconds += (now - started) * 1000
-            started = now
-            _take(job, line_id, result)
-            if not job.waiting and not job.written:
-                _write(job, token)
-            progress()
-        _account_for_silence(jobs.values(), token)
+        recognizer = registry().recognizer(engine)
+        with paying(recognizer, name=engine, works=group, keys=keys, token=token, progress=progress) as reader:
+            for result in checked(reader.recognize(crops, hints), keys):
+                work_id, line_id = keys[result.key]
+                job = jobs[work_id]
+                now = time.perf_counter()
+                job.milliseconds += (now - started) * 1000
+                started = now
+                _take(job, line_id, result)
+                if not job.waiting and not job.written:
+                    _write(job, token)
+                progress()
+            _account_for_silence(jobs.values(), token)
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
@@ -112,11 +123,26 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
         job.waiting = {line for line in lines if wanted is None or line in wanted}
         version = job.work.pass_version
         assert version is not None
+        before = texts_before(job.work)
         if not job.waiting:
             _write(job, token)
         for line in list(job.waiting):
             keys.append((job.work.pk, line))
-            yield LineImage(len(keys) - 1, enhance(lines[line], version.recipe, version.recipe_options))
+            pixels = enhance(lines[line], version.recipe, version.recipe_options)
+            yield LineImage(len(keys) - 1, pixels, before.get(line, ()))
+
+
+def texts_before(work: Work) -> dict[int, tuple[str, ...]]:
+    """The different texts that earlier stages gave each line of ``work``, the voted one first; none in the first."""
+    if work.stage == 0 or work.lines is None:
+        return {}
+    votes = Vote.objects.filter(run=work.run, line__in=work.lines, stage__lt=work.stage).order_by("-stage")
+    readings = Reading.objects.filter(run=work.run, line__in=work.lines).order_by("pk")
+    found: dict[int, dict[str, None]] = defaultdict(dict)  # a dict keeps the order and each text once
+    for line, text in [*votes.values_list("line", "text"), *readings.values_list("line", "text")]:
+        if text:
+            found[line][text] = None
+    return {line: tuple(texts) for line, texts in found.items()}
 
 
 def _account_for_silence(jobs: Iterable[_Job], token: uuid.UUID) -> None:

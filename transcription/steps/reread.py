@@ -19,7 +19,10 @@ from transcription.steps.profiles import profile_version_of
 from transcription.steps.workers import held_engine_digests
 
 # All columns but the row's own id and its run: a carried row says when, and by what, it was read.
-_READING = "line_id, pass_version_id, text, chars, spans, nbest_texts, nbest_shares, milliseconds, created_at"
+_READING = (
+    "line_id, pass_version_id, text, chars, spans, nbest_texts, nbest_shares, milliseconds, tokens_in, tokens_out, "
+    "created_at"
+)
 _VOTE = "line_id, stage, text, words, confidence, calibration, created_at"
 _CARRY = """
 INSERT INTO transcription_{table} (run_id, {columns})

@@ -20,6 +20,7 @@ from transcription.models import (
     Work,
     WorkState,
 )
+from transcription.steps.dispatch import lines_of_passes
 from transcription.steps.queue import finishing
 
 LOW_CONFIDENCE = "low-confidence"
@@ -85,10 +86,13 @@ def failed_checks(run: Run) -> list[str]:
         reasons.append(LINES_REPAIRED)  # somebody is at work on the page: it does not leave review by itself
     if not run.votes.exclude(text="").exists():
         reasons.append(NO_TEXT)
-    first_stage = run.profile_version.stage_passes.filter(stage=0).values("pass_version")
-    read = Reading.objects.filter(run=run, pass_version__in=first_stage).values("pass_version").distinct()
+    first_stage = run.profile_version.stage_passes.filter(stage=0).select_related("pass_version")
+    expected = [
+        version for version, _ in lines_of_passes((each.pass_version for each in first_stage), run.layout, None)
+    ]
+    read = Reading.objects.filter(run=run, pass_version__in=expected).values("pass_version").distinct()
     given_up = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=0, state=WorkState.FAILED)
-    if read.count() < first_stage.count() or given_up.exists():
+    if read.count() < len(expected) or given_up.exists():
         reasons.append(PASS_MISSING)
     if DisplacedText.objects.unsettled().filter(page=run.page_id).exists():
         reasons.append(TEXT_DISPLACED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 
 from transcription.htr.confidence import page_confidence
 from transcription.models import PageState, Run, Vote, Work
@@ -38,6 +39,19 @@ def latest_votes(run: Run) -> dict[int, Vote]:
 
 def _doubtful(run: Run, votes: dict[int, Vote], stage: int) -> list[int]:
     """Lines that the next stage must read, in a fixed order. Votes of later stages are of an earlier run."""
-    thresholds = run.profile_version.thresholds
-    threshold = thresholds[stage] if stage < len(thresholds) else 0.0
-    return sorted(line for line, vote in votes.items() if vote.stage <= stage and (vote.confidence or 0.0) < threshold)
+    known = {line: (vote.stage, vote.confidence or 0.0) for line, vote in votes.items()}
+    return still_doubtful(known, run.profile_version.thresholds, stage)
+
+
+def still_doubtful(votes: Mapping[int, tuple[int, float]], thresholds: Sequence[float], stage: int) -> list[int]:
+    """Lines that go on after ``stage``: below the threshold of the stage that read them last, and of every one since.
+
+    ``votes`` holds each line's latest stage and confidence. A line that was sure enough at some stage stays so; one
+    that no pass of a stage was for goes on with the confidence it had.
+    """
+    below = dict(enumerate(thresholds))
+    return sorted(
+        line
+        for line, (last, confidence) in votes.items()
+        if last <= stage and all(confidence < below.get(each, 0.0) for each in range(last, stage + 1))
+    )

@@ -54,13 +54,15 @@ def vote(work: Work, token: uuid.UUID) -> None:
 
 
 def _lines_of_stage(run: Run, stage: int) -> list[int]:
+    """Lines whose vote is due, in reading order: those that any pass of the stage was sent."""
     if run.layout is None:
         return []
-    places = run.layout.places.order_by("position").values_list("line", flat=True)
-    reading = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=stage).first()
-    if reading is None or reading.lines is None:
-        return list(places)
-    return [line for line in places if line in reading.lines]
+    places = list(run.layout.places.order_by("position").values_list("line", flat=True))
+    sent = list(Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=stage).values_list("lines", flat=True))
+    if (not sent and stage == 0) or any(lines is None for lines in sent):
+        return places
+    read = {line for lines in sent for line in lines or ()}
+    return [line for line in places if line in read]
 
 
 def calibration_of(run: Run) -> Calibration:

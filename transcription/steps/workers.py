@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.db.models.functions import Now
 
+from transcription.engines.registry import UnknownEngine
 from transcription.errors import LonghandError, WeightsError
 from transcription.models import Queue, Step, Work, Worker, WorkState
 from transcription.steps.profiles import registry
@@ -16,18 +17,18 @@ FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
 def report_worker(*, name: str, queue: str, engine_digests: Sequence[str]) -> None:
-    """Note that this process is alive and what it may be given."""
-    held = list(engine_digests)
-    Worker.objects.update_or_create(name=name, defaults={"queue": queue, "engine_digests": held, "seen_at": Now()})
+    """Note that this process is alive, what it may be given and what it has in memory."""
+    said = {"queue": queue, "engine_digests": list(engine_digests), "loaded": registry().loaded()}
+    Worker.objects.update_or_create(name=name, defaults=said | {"seen_at": Now()})
 
 
 def held_engine_digests() -> list[str]:
     """Digests of the engines this process can run at their present state; one whose weights are missing is left out."""
     digests = []
-    for name in registry().names():
+    for name in registry().held():
         try:
             digests.append(registry().digest(name))
-        except WeightsError:
+        except (WeightsError, UnknownEngine):  # a model that was removed a moment ago
             continue
     return digests
 
@@ -37,9 +38,10 @@ def load_due_engines() -> None:
     due = Work.objects.filter(queue=Queue.ENGINE, state=WorkState.QUEUED)
     readers = due.filter(pass_version__isnull=False).values_list("pass_version__engine", flat=True)
     segmenters = due.filter(step=Step.SEGMENT).values_list("run__profile_version__segmenter", flat=True)
+    held = set(registry().held())
     for names, load in ((readers, registry().recognizer), (segmenters, registry().segmenter)):
         for name in names.distinct().order_by():
-            if name in registry().names():
+            if name in held:
                 with suppress(LonghandError):  # what is wrong with it becomes a Failure of the work that needs it
                     load(name)
 
@@ -47,3 +49,20 @@ def load_due_engines() -> None:
 def forget_workers() -> int:
     """Delete reports of processes that have long been silent."""
     return Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()[0]
+
+
+def readers_here() -> dict[str, list[str]]:
+    """The engines of this installation that a profile may read with, and what each reads."""
+    return registry().readers()
+
+
+def engines_held() -> set[str]:
+    """Names of the engines that some worker holds, of those that were seen of late."""
+    seen = Worker.objects.filter(seen_at__gt=Now() - FORGOTTEN_AFTER).values_list("engine_digests", flat=True)
+    digests = {digest for held in seen for digest in held}
+    names = set()
+    for name in registry().names():
+        with suppress(LonghandError):
+            if registry().digest(name) in digests:
+                names.add(name)
+    return names

@@ -65,6 +65,13 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def millionths(amount: int) -> str:
+    """Money in millionths as units with two decimals; what is less than a hundredth keeps four."""
+    units = amount / 1_000_000
+    return f"{units:,.4f}" if 0 < units < 0.01 else f"{units:,.2f}"
+
+
+@register.filter
 def ratio(part: float, whole: float) -> str:
     """``part`` of ``whole`` as a CSS percentage."""
     return f"{100 * part / whole:.2f}%" if whole else "0%"

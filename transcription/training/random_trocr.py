@@ -6,19 +6,24 @@ checkpoints microsoft/trocr-{small,base}-handwritten (61.6 and 333.9 million par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 from transformers import (
     DeiTConfig,
+    PreTrainedTokenizerFast,
     TrOCRConfig,
+    TrOCRProcessor,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
     ViTConfig,
+    ViTImageProcessorPil,
 )
 from transformers.utils import logging
 
@@ -28,6 +33,7 @@ Size = Literal["small", "base"]
 SIZES: tuple[Size, ...] = ("small", "base")
 SIDE = 384  # pixels; every line is squeezed into a square of them
 START, PAD, END = 2, 1, 2
+_SPECIAL, _FIRST_SIGN = ("<s>", "<pad>", "</s>", "<unk>"), 0xF0000  # of a plane for private use
 
 
 def random_trocr(size: Size) -> nn.Module:
@@ -68,3 +74,33 @@ def trocr_reader(size: Size, tokens: int) -> Callable[[Sequence[Gray]], None]:
         assert found.shape == (len(crops), tokens + 1), found.shape
 
     return read
+
+
+def write_random_trocr(folder: Path, size: Size, *, seed: int = 1) -> Path:
+    """The network as a checkpoint that engines load. Every token is a character of its own, so a text tells which.
+
+    Its head has weights of its own: one that shares the embedding's repeats a random network's first token for ever.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network: Any = random_trocr(size)
+        head = network.decoder.output_projection
+        head.weight = nn.Parameter(torch.randn_like(head.weight) * 0.02)
+    network.config.decoder.tie_word_embeddings = False
+    network.save_pretrained(folder)
+    words = dict(zip(_SPECIAL, range(len(_SPECIAL)), strict=True))
+    words |= {chr(_FIRST_SIGN + token): token for token in range(len(_SPECIAL), network.config.decoder.vocab_size)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+    images = ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    TrOCRProcessor(image_processor=images, tokenizer=fast).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    return folder
+
+
+def as_text(tokens: Iterable[int]) -> str:
+    """``tokens`` as the tokenizer of `write_random_trocr` writes them."""
+    return "".join(chr(_FIRST_SIGN + token) for token in tokens if token >= len(_SPECIAL))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +20,7 @@ from transcription.models import Collection, LayoutLine, Page, Role
 from transcription.steps.choose_passes import (
     LEAST_WEIGHT,
     MOST_PASSES,
+    MOST_STAGES,
     MOST_WEIGHT,
     ChosenPass,
     bundled_passes,
@@ -29,6 +30,7 @@ from transcription.steps.choose_passes import (
     present_passes,
 )
 from transcription.steps.control import rerun
+from transcription.steps.workers import engines_held, readers_here
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.page import image_version
 from transcription.views.preview import MOST_PIXELS, reading_scale
@@ -41,7 +43,7 @@ def enhancement(request: SignedInRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _screen(request, collection_or_404(request, pk))
     collection = collection_or_404(request, pk, Role.ADMIN)
-    posted = list(zip(request.POST.getlist("enhancement"), request.POST.getlist("weight"), strict=False))
+    posted = _posted(request)
     before = collection.profile
     choice = before.choice if before is not None else None
     try:
@@ -78,12 +80,30 @@ def enhancement_page(request: SignedInRequest, pk: int, number: int) -> JsonResp
     return JsonResponse(_page_data(pages[number - 1], number, total))
 
 
-def _chosen(posted: Sequence[tuple[str, str]]) -> list[ChosenPass]:
+def _posted(request: SignedInRequest) -> list[dict[str, str]]:
+    """The passes as they were sent; where engines or stages are not said, they are the usual ones."""
+    columns = {name: request.POST.getlist(name) for name in ("enhancement", "weight", "engine", "stage")}
+    rows = zip(columns["enhancement"], columns["weight"], strict=False)
+    usual = bundled_passes()[0]
+    return [
+        {
+            "enhancement": enhancement,
+            "weight": weight,
+            "engine": columns["engine"][number] if number < len(columns["engine"]) else usual.engine,
+            "stage": columns["stage"][number] if number < len(columns["stage"]) else str(usual.stage),
+        }
+        for number, (enhancement, weight) in enumerate(rows)
+    ]
+
+
+def _chosen(posted: Sequence[Mapping[str, str]]) -> list[ChosenPass]:
     """The passes of a form, as far as a form can be wrong; what is wrong with them together ``choose_passes`` says."""
     chosen = []
-    for number, (text, weight) in enumerate(posted[: MOST_PASSES + 1], 1):
+    for number, row in enumerate(posted[: MOST_PASSES + 1], 1):
         try:
-            chosen.append(ChosenPass(Enhancement.parse(text), float(weight)))
+            stage = int(row["stage"]) if row["stage"].isascii() and row["stage"].isdigit() else -1
+            seen = Enhancement.parse(row["enhancement"])
+            chosen.append(ChosenPass(seen, float(row["weight"]), row["engine"], stage))
         except BadRecipe as error:
             raise BadInput(_("Pass %(number)d: %(said)s") % {"number": number, "said": error.message}) from error
         except ValueError as error:
@@ -97,7 +117,7 @@ def _screen(
     request: SignedInRequest,
     collection: Collection,
     *,
-    posted: Sequence[tuple[str, str]] | None = None,
+    posted: Sequence[Mapping[str, str]] | None = None,
     refused: str = "",
 ) -> HttpResponse:
     wrong = bool(refused)
@@ -106,9 +126,9 @@ def _screen(
         stale = pages_read_otherwise(collection).count()
     except BadRecipe as error:  # chosen in a later version of Longhand than this one
         present, calibrated, stale, refused = bundled_passes(), False, 0, refused or error.message
-    passes = [{"enhancement": str(each.enhancement), "weight": each.weight} for each in present]
+    passes = [_as_config(each) for each in present]
     if posted is not None:
-        passes = [{"enhancement": text, "weight": weight} for text, weight in posted if _is_enhancement(text)] or passes
+        passes = [dict(row) for row in posted if _is_enhancement(row["enhancement"])] or passes
     administers = holds(request, collection, Role.ADMIN)
     context: dict[str, Any] = {
         "section": "collections",
@@ -124,7 +144,9 @@ def _screen(
     context["config"] = {
         "passes": passes,
         "refused": posted is not None,
-        "bundled": [{"enhancement": str(each.enhancement), "weight": each.weight} for each in bundled_passes()],
+        "bundled": [_as_config(each) for each in bundled_passes()],
+        "engines": _engines(present),
+        "mostStages": MOST_STAGES,
         "recipes": _recipes(),
         "mostPasses": MOST_PASSES,
         "mostSteps": MOST_STEPS,
@@ -135,6 +157,32 @@ def _screen(
         "pages": reverse("transcription:enhancement_page", args=[collection.pk, 0]).replace("/0/", "/{number}/"),
     }
     return render(request, "transcription/enhancement.html", context, status=422 if wrong else 200)
+
+
+def _as_config(chosen: ChosenPass) -> dict[str, Any]:
+    """A pass as enhancement.js takes it."""
+    return {
+        "enhancement": str(chosen.enhancement),
+        "weight": chosen.weight,
+        "engine": chosen.engine,
+        "stage": chosen.stage,
+    }
+
+
+def _engines(present: Sequence[ChosenPass]) -> list[dict[str, Any]]:
+    """The engines that a pass may read with, what each reads, and whether a worker that is alive holds it."""
+    said = {"lines": _("lines"), "pages": _("whole pages"), "print": _("lines of print only")}
+    held = engines_held()
+    readers = readers_here()
+    gone = {each.engine: ["lines"] for each in present if each.engine not in readers}
+    return [
+        {
+            "name": name,
+            "reads": ", ".join(said[each] for each in reads if each != "print" or reads == ["print"]),
+            "held": name in held,
+        }
+        for name, reads in (readers | gone).items()
+    ]
 
 
 def _is_key(text: str) -> bool:

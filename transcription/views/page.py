@@ -21,6 +21,7 @@ from transcription.steps.turn import is_worked_on
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
+from transcription.views.page_readings import unplaced_readings
 from transcription.views.page_text import line_texts, overlay, run_passes
 
 # A page's image never changes under its URL: the URL carries the name of the pyramid. Private: not for shared caches.
@@ -43,6 +44,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "lines": lines,
         "brought": brought_for(page),
         "displaced": displaced_of(page),
+        "unplaced_readings": unplaced_readings(page),
         "passes": run_passes(page),
         "previous": siblings.filter(position__lt=page.position).order_by("-position").first(),
         "next": siblings.filter(position__gt=page.position).order_by("position").first(),

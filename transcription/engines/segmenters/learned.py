@@ -7,7 +7,8 @@ side by side, and which lines are print.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,13 @@ from transcription.engines.segmenters.line_input import Floats, at_working_size,
 from transcription.engines.segmenters.line_network import GRAIN, MAPS, STRIDE, LineNetwork, fuse_norms
 from transcription.engines.segmenters.paper import why_no_blank_paper
 from transcription.engines.segmenters.polygons import PolygonOptions, outline_lines
+from transcription.engines.segmenters.print_network import PrintDetector
+from transcription.engines.segmenters.sideways import find_sideways
 from transcription.engines.segmenters.tracing import Maps, TracedLine, TracingOptions, trace
 from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import WeightsError
 from transcription.htr.blank import BLANK
+from transcription.htr.crop import cut_line
 from transcription.htr.geometry import scale as rescale
 from transcription.htr.records import Gray, LayoutRecord
 
@@ -70,12 +74,14 @@ class Seen:
 
 
 class LearnedSegmenter:
-    """Implements ``Segmenter``."""
+    """Implements ``Segmenter``. ``printing`` are the weights of a `PrintDetector`, one file or none: without it the
+    network's own map tells print from handwriting, which it does for book faces only."""
 
     def __init__(
         self,
         *,
         weights: Path,
+        printing: Sequence[Path] = (),
         options: LearnedOptions | None = None,
         device: str = "auto",
         precision: Precision = "auto",
@@ -85,6 +91,7 @@ class LearnedSegmenter:
         if description.get("kind") != "segmenter":
             raise WeightsError(f"{weights} holds no segmenter's weights; it says it is {description.get('kind')}.")
         self.options = options or LearnedOptions()
+        self._print = PrintDetector(*printing) if printing else None
         self.device = choose_device(device)
         self.numbers = number_type(self.device, precision)
         if threads:
@@ -116,7 +123,9 @@ class LearnedSegmenter:
             return nothing((width, height), _why_nothing(seen))
         if len(seen.lines) > _MOST_LINES:
             return too_many(len(seen.lines), (width, height))
-        return self._record(seen, (width, height), turn)
+        if not turn:
+            seen = replace(seen, lines=find_sideways(seen.small, seen.lines, self._lines_of, self.options.polygons))
+        return self._record(image, seen, turn)
 
     def look(self, image: Gray, long_side: int) -> Seen:
         """The page's lines in map pixels, as the network sees them with the page's long side at ``long_side``."""
@@ -130,6 +139,10 @@ class LearnedSegmenter:
             turns=turns,
             faintest=float(cv2.blur(maps.baseline, (9, 3)).max()),
         )
+
+    def _lines_of(self, small: Gray) -> list[TracedLine]:
+        """Lines of a page at working size that run level."""
+        return trace(self.maps(small)[0], self.options.tracing)
 
     def turn_of(self, image: Gray, seen: Seen) -> int:
         """Quarter turns clockwise that make the writing upright.
@@ -168,19 +181,25 @@ class LearnedSegmenter:
             named[name] = (1 / (1 + np.exp(-np.clip(named[name], -30, 30)))).astype(np.float32)
         return Maps(**named), chances
 
-    def _record(self, seen: Seen, size: tuple[int, int], turn: int) -> LayoutRecord:
+    def _record(self, image: Gray, seen: Seen, turn: int) -> LayoutRecord:
+        size = (image.shape[1], image.shape[0])
         traced = self._without_fine_print(seen.lines)
         lines = []
         for line, outline in zip(traced, outline_lines(traced, self.options.polygons), strict=True):
-            production = "printed" if line.printed >= self.options.printed else "handwritten"
             # The centre of map pixel i stands for the pixels STRIDE * i to STRIDE * i + STRIDE - 1.
             course, border = ((points + 0.5) / seen.scale - 0.5 for points in (line.baseline, outline))
-            geometry = line_on_page(course, border, size, production=production)
+            geometry = line_on_page(course, border, size, production=self._production(line.printed))
             if geometry is not None:
                 lines.append(geometry)
+        if self._print is not None:
+            chances = self._print.chances([cut_line(image, line) for line in lines])
+            lines = [replace(line, production=self._production(c)) for line, c in zip(lines, chances, strict=True)]
         factor = seen.small.shape[1] / size[0]
         gutter = find_gutter(seen.small, [rescale(line, factor, factor) for line in lines])
         return arranged(lines, size, turn=turn, gutter=None if gutter is None else round(gutter / factor))
+
+    def _production(self, chance: float) -> str:
+        return "printed" if chance >= self.options.printed else "handwritten"
 
     def _without_fine_print(self, lines: list[TracedLine]) -> list[TracedLine]:
         """The lines that are not much lower than most of the page's writing, by length."""

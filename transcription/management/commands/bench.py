@@ -1,5 +1,5 @@
-"""`manage.py bench [--engines | --segmenters]`: what the parts of reading cost on this machine, and how the bundled
-recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama]`: what the parts of reading cost on this machine, and
+how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from transcription.errors import WeightsError
 from transcription.formats.decode import extract, probe
 from transcription.formats.pyramid import dzi_tile, read_gray
 from transcription.htr import voting
@@ -28,6 +29,7 @@ from transcription.training.benchmarks import measure_engines
 from transcription.training.evaluation import recipes_of
 from transcription.training.layout_benchmarks import measure_segmenters
 from transcription.training.sample import render_sample
+from transcription.training.trocr_benchmarks import measure_trocr
 
 PAGES = 6
 
@@ -44,16 +46,37 @@ class Command(BaseCommand):
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
+        only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
+        only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, **_: Any) -> None:
+    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **_: Any) -> None:
+        if trocr:
+            report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
+            self.stdout.write(json.dumps(report, indent=2))
+            return
         only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
+            if llama:
+                report = {"machine": _machine()} | _llama(Path(folder), runs)
+                self.stdout.write(json.dumps(report, indent=2))
+                return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
+            if not only:
+                report |= _llama(Path(folder), runs)
         self.stdout.write(json.dumps(report, indent=2))
 
 
 def _machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
+
+
+def _llama(folder: Path, runs: int) -> dict[str, Any]:
+    """llama.cpp beside itself, or why not: it is an extra that may be missing."""
+    try:
+        from transcription.training.llama_benchmarks import measure_llama
+    except WeightsError as missing:
+        return {"llama": {"skipped": missing.message}}
+    return {"llama": measure_llama(folder, rounds=runs)}
 
 
 def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
@@ -78,6 +101,7 @@ def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
     layouts = [segmenter.segment(image) for image in images]
     lines = [(image, layout.lines) for image, layout in zip(images, layouts, strict=True)]
     engines = {"engines": measure_engines(lines, settings.ENGINES["starter"], rounds=runs)}
+    engines["trocr"] = measure_trocr(rounds=runs)
     if only == "engines":
         return engines
     seconds = {"prepare_page": _median(prepare, runs) / len(files)}

@@ -1,0 +1,93 @@
+"""Engines that break the contract in every way that was thought of; ``where`` chooses the way."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from transcription.htr.records import Hints, Hypothesis, ItemError, LineImage, ReadingRecord
+
+BAD_WIDTH = 400  # pixels: only a line image at most so wide is read badly, so that others can be seen to go on
+
+
+def reading(key: Any, text: str = "the old rector", score: float = 0.9, **more: Any) -> ReadingRecord:
+    return ReadingRecord(key, text, (score,) * len(text), **more)
+
+
+class Planted:
+    """Reads lines; those at most ``BAD_WIDTH`` wide in the ``way`` given."""
+
+    def __init__(self, *, way: str, seconds: float = 3600.0) -> None:
+        self._way, self._seconds = way, seconds
+
+    def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
+        for crop in crops:
+            if crop.pixels.shape[1] > BAD_WIDTH:
+                yield reading(crop.key)
+            else:
+                yield from getattr(self, f"_{self._way}")(crop)
+
+    def _raises(self, crop: LineImage) -> Iterator[Any]:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    def _runs_out_of_memory(self, crop: LineImage) -> Iterator[Any]:
+        raise MemoryError
+
+    def _hangs(self, crop: LineImage) -> Iterator[Any]:
+        time.sleep(self._seconds)
+        return iter(())
+
+    def _gives_nothing(self, crop: LineImage) -> Iterator[Any]:
+        return iter(())
+
+    def _gives_none(self, crop: LineImage) -> Iterator[Any]:
+        yield None
+
+    def _scores_nan(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, score=float("nan"))
+
+    def _scores_infinity(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, score=float("inf"))
+
+    def _scores_below_nothing(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, score=-3.0)
+
+    def _scores_words(self, crop: LineImage) -> Iterator[Any]:
+        yield ReadingRecord(crop.key, "ab", ("high", "low"))  # type: ignore[arg-type]
+
+    def _repeats(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, "la" * 2**19)
+
+    def _repeats_in_its_nbest(self, crop: LineImage) -> Iterator[Any]:
+        others = tuple(Hypothesis("la" * 2**19, float("nan")) for _ in range(100))
+        yield reading(crop.key, nbest=(Hypothesis("the old rector", 0.5), *others))
+
+    def _writes_lone_surrogates(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, "Mr \ud800\udfff Hale")
+
+    def _writes_invalid_utf8(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, b"caf\xe9 \xff\xfe".decode("utf-8", "surrogateescape"))
+
+    def _writes_nul_and_control_characters(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, "a\x00b\x1b[31m\r\nc")
+
+    def _mistakes_the_key(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(10**9)
+        yield reading(-1)
+        yield reading("first")
+
+    def _answers_twice(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key)
+        yield reading(crop.key, "another text")
+
+    def _answers_for_ever(self, crop: LineImage) -> Iterator[Any]:
+        for _ in itertools.count():
+            yield reading(crop.key)
+
+    def _spans_nowhere(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key, spans=((float("nan"), 9.0),) * 14, milliseconds=float("nan"))
+
+    def _fails_without_a_word(self, crop: LineImage) -> Iterator[Any]:
+        yield ItemError(crop.key, "", "\x00")

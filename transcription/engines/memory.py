@@ -1,0 +1,61 @@
+"""How much memory this process has and may have, in bytes: of the machine, of its control group, of its device."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+CGROUPS = Path("/sys/fs/cgroup")
+SHORT = 0.08  # of all there is: with less left than that, what is loaded and idle goes
+
+
+def resident() -> int:
+    """What this process holds at this moment, the pages of mapped files included."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def available() -> int:
+    """What may still be taken before the machine, or the tightest control group around this process, is full."""
+    return min([int(psutil.virtual_memory().available), *(left for _, left in _groups())])
+
+
+def total() -> int:
+    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _groups())])
+
+
+def is_short() -> bool:
+    return available() < SHORT * total()
+
+
+def give_back() -> None:
+    """Return to the machine and the GPU what nothing refers to any more."""
+    gc.collect()
+    torch = sys.modules.get("torch")  # never imported for this
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    with suppress(OSError, AttributeError):  # glibc keeps freed memory in its arenas
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _groups() -> Iterator[tuple[int, int]]:
+    """(limit, what is left) of this process's control group and those around it, where they have limits (version 2)."""
+    try:
+        listed = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        return
+    place = next((line[3:] for line in listed.splitlines() if line.startswith("0::")), "/")
+    folder = CGROUPS / place.lstrip("/")
+    for group in (folder, *folder.parents):
+        if not group.is_relative_to(CGROUPS):
+            return
+        with suppress(OSError, ValueError, KeyError):
+            limit = int((group / "memory.max").read_text())  # "max" is no number: no limit here
+            used = int((group / "memory.current").read_text())
+            statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            yield limit, limit - used + int(statistics["inactive_file"])
