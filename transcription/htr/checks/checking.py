@@ -1,4 +1,4 @@
-"""All checks of one text, each in its order: what the text says of itself, what its line has room for, what others read.
+"""All checks of one text, in their order: what the text says of itself, what its line has room for, what others read.
 
 ``own_failures`` need nothing but one reading and its line: a reading that has any is left out of the vote where another
 stands. ``failures`` are those of a text that was voted, and cap its confidence.
@@ -19,6 +19,9 @@ from transcription.htr.checks.room import no_ink, not_read, too_long
 from transcription.htr.checks.talk import chatter, prompt_leak, refusal
 
 CAP = 0.3  # confidence of a text that failed a check: below every threshold that is worth setting
+CONFIRMED = (
+    0.65  # likeness from which another family has read the same text, names and figures that translations keep aside
+)
 # Failures that make a reading no witness of what stands on the line, whatever others read.
 OWN: frozenset[Code] = frozenset(
     {"repetition", "refusal", "chatter", "prompt-leak", "markup", "foreign-script", "too-long"}
@@ -55,12 +58,14 @@ def own_failures(text: str, context: Context) -> tuple[Failed, ...]:
 def source_failures(text: str, context: Context, others: Sequence[str]) -> tuple[Failed, ...]:
     """Checks against the line's ink, the collection's language and what ``others``, engines of other families, read.
 
-    A text in a strange language that another family has read alike stands there so.
+    A text in a strange language that another family has read alike stands there so; where others read something else,
+    it takes less to show that it is strange.
     """
-    confirmed = any(likeness(text, other) >= 0.5 for other in others)
+    confirmed = any(likeness(text, other) >= CONFIRMED for other in others)
+    language = "" if confirmed else other_language(text, context.language, names=not any(others))
     return _failed(
         [
-            ("other-language", "" if confirmed else other_language(text, context.language)),
+            ("other-language", language),
             ("unlike-others", unlike_others(text, others)),
             ("modernised", next(filter(None, (modernised(text, other) for other in others)), "")),
             ("no-ink", no_ink(text, context.ink)),

@@ -14,7 +14,8 @@ _DETAIL = 60
 
 
 def shortened(text: str) -> str:
-    """At most ``MOST`` characters of a text: its beginning and its end."""
+    """At most ``MOST`` characters of a text, NFC: its beginning and its end."""
+    text = unicodedata.normalize("NFC", text)
     if len(text) <= MOST:
         return text
     return f"{text[: MOST * 3 // 4]} {text[-(MOST // 4) + 1 :]}"

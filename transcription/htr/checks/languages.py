@@ -13,11 +13,16 @@ from transcription.htr.checks.folding import plain, quoted, shortened, words_onl
 from transcription.htr.checks.function_words import FUNCTION_WORDS
 
 LEAST_WORDS = 5
-LEAST_STRANGE = 3  # little words that the other language has and the collection's has not
+LEAST_STRANGE = 3  # little words, not all the same, that the other language has and the collection's has not
 STRANGE_SHARE = 0.28  # of all words
 MOST_OWN = 0.34  # little words of the collection's language for each strange one
 LEAST_LETTERS = 4
 STRANGE_LETTERS = 0.3  # share of the letters in a script that is not the language's
+_OF_NAMES = frozenset(
+    """
+    de du des la le les d von van der den di da del della dos
+    """.split()  # noqa: SIM905 as a list it would be a page
+)  # in any language
 # Scripts that no transcript in another one has by the way; of the others (a Greek or a Hebrew word) it takes a share.
 _APART = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "DEVANAGARI", "BENGALI", "TAMIL", "EMOJI"})
 _SCRIPTS: dict[str, frozenset[str]] = {
@@ -33,8 +38,10 @@ _SCRIPTS: dict[str, frozenset[str]] = {
     "ka": frozenset({"GEORGIAN"}),
 }
 _LATIN = frozenset(
-    """en fr de es it nl pt sv da no nb nn la pl cs sk sl hr hu ro fi et lv lt is ga gd cy br eu ca oc gl sq tr mt lb
-    ang enm frm fro gmh gml dum sco af""".split()
+    """
+    en fr de es it nl pt sv da no nb nn la pl cs sk sl hr hu ro fi et lv lt is ga gd cy br eu ca oc gl
+    sq tr mt lb ang enm frm fro gmh gml dum sco af
+    """.split()  # noqa: SIM905 as a list it would be a page
 )
 
 
@@ -63,8 +70,12 @@ def foreign_script(text: str, language: str) -> str:
     return ""
 
 
-def other_language(text: str, language: str) -> str:
-    """The language that a text is written in, with the words that show it, "" where it may well be ``language``."""
+def other_language(text: str, language: str, *, names: bool = True) -> str:
+    """The language that a text is written in, with the words that show it, "" where it may well be ``language``.
+
+    With ``names`` the little words of names ("de la") show nothing: the line may hold a foreign name.
+    """
+    passed_over = _OF_NAMES if names else frozenset[str]()
     own = FUNCTION_WORDS.get(language.partition("-")[0].lower())
     words = words_only(plain(shortened(text)))
     if own is None or len(words) < LEAST_WORDS:
@@ -72,13 +83,18 @@ def other_language(text: str, language: str) -> str:
     at_home = sum(word in own for word in words)
     found, told = "", list[str]()
     for other, listed in FUNCTION_WORDS.items():
-        strange = [word for word in words if word in listed and word not in own]
+        strange = [word for word in words if word in listed and word not in own and word not in passed_over]
         if len(strange) > len(told):
             found, told = other, strange
     # Words that both have ("a", "on", "la") speak for neither; they must not save a translation.
     shared = FUNCTION_WORDS.get(found, frozenset())
     at_home -= sum(word in own and word in shared for word in words)
-    if len(told) < max(LEAST_STRANGE, STRANGE_SHARE * len(words)) or at_home > MOST_OWN * len(told):
+    if (
+        len(set(told)) < 2
+        or len(told) < LEAST_STRANGE
+        or len(told) < STRANGE_SHARE * len(words)
+        or at_home > MOST_OWN * len(told)
+    ):
         return ""
     return f"{found}: {quoted(' '.join(told))}"
 

@@ -22,7 +22,7 @@ _MARKUP = re.compile(
             r"<[a-z]{1,15}(?:\s+[a-z-]{1,20}=[\"'][^<>]{0,60})+/?>",
             r"<\?xml|<!doctype|<!--",
             r"\*\*[^*\s][^*]{0,80}\*\*",  # bold
-            r"^\s*#{1,6}\s+\w",  # a heading
+            r"^\s*(?:#{2,6}\s+\w|#\s+(?:transcri|text|output|page|line|image|note))",  # a heading
             r"\]\(https?://",
             r"!\[[^\]]{0,60}\]\(",
             r"\|\s*:?-{3,}:?\s*\|",  # a table's rule

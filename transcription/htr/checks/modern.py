@@ -7,6 +7,7 @@ spelling differs from new: a misreading seldom does that twice on a line.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from rapidfuzz.distance import Levenshtein
 
@@ -16,7 +17,8 @@ LEAST_MODERN = 2  # words of a line
 SHARE = 0.5  # of all words in which the two differ
 
 # Old ending or letters → new. Applied to words without accents; each may apply once or not.
-_FRENCH = [
+_Rule = tuple[str, str | Callable[[re.Match[str]], str]]
+_FRENCH: list[_Rule] = [
     (r"oi(?=(?:s|t|ent)$)", "ai"),
     (r"oi(?=bl|tre$)", "ai"),
     (r"([ae])ns$", r"\1nts"),
@@ -35,7 +37,7 @@ _FRENCH = [
     (r"uy$", "ui"),
     (r"ai(?=n?gn)", "a"),
 ]
-_ENGLISH = [
+_ENGLISH: list[_Rule] = [
     (r"ck(?=s?$)", "c"),
     (r"'d$", "ed"),
     (r"(?<=[^aeiou])d$", "ed"),
@@ -50,7 +52,12 @@ _ENGLISH = [
     (r"ea(?=t$|d$)", "e"),
     (r"x(?=ion)", "ct"),
 ]
-_LETTERS = [(r"^v(?=[^aeiouyr])", "u"), (r"(?<=[a-z])u(?=[aeiou])", "v"), (r"^i(?=[aeou])", "j"), (r"(?<=[bd])i(?=ect|our)", "j")]
+_LETTERS: list[_Rule] = [
+    (r"^v(?=[^aeiouyr])", "u"),
+    (r"(?<=[a-z])u(?=[aeiou])", "v"),
+    (r"^i(?=[aeou])", "j"),
+    (r"(?<=[bd])i(?=ect|our)", "j"),
+]
 _RULES = [(re.compile(old), new) for old, new in [*_FRENCH, *_ENGLISH, *_LETTERS]]
 _WHOLE = dict(
     pair.split(":")
@@ -85,7 +92,7 @@ def modernised(text: str, other: str) -> str:
 
 def is_modern(new: str, old: str) -> bool:
     """Whether ``new`` is a later spelling of ``old``; accents alone make none."""
-    new, old = (without_accents(word).strip(".,;:!?\"()^") for word in (new, old))
+    new, old = (without_accents(word).strip('.,;:!?"()^') for word in (new, old))
     new, old = new.replace("^", ""), old.replace("^", "")
     if new == old or not new or not old:
         return False

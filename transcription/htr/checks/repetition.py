@@ -20,8 +20,10 @@ LEAST_COVERED = 12  # characters
 LEAST_WORDS = 12  # from here on a text is asked whether its sequences of words come back
 SAID_BEFORE = 0.4  # share of a text's sequences of three words that stood in it before
 DITTO = frozenset(
-    """idem id item dito ditto do d dud dudit lad ladite et c cetera etc ca la ha ah oh ho eh o no non oui hip hurrah hurra
-    holy saint st ste m mr mrs vive amen £ s de le du the of""".split()
+    """
+    idem id item dito ditto do d dud dudit lad ladite et c cetera etc ca la ha ah oh ho eh o no non oui
+    hip hurrah hurra holy saint st ste m mr mrs vive amen £ s de le du the of
+    """.split()  # noqa: SIM905 as a list it would be a page
 )
 _FIGURES = re.compile(r"\d+")
 
@@ -82,7 +84,7 @@ def _said_before(words: Sequence[str]) -> str:
     a little every time ("1. the house 2. the house …")."""
     if len(words) < LEAST_WORDS:
         return ""
-    triples = list(zip(words, words[1:], words[2:], strict=False))
+    triples = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
     seen: dict[tuple[str, ...], int] = {}
     again = 0
     for triple in triples:
@@ -92,4 +94,4 @@ def _said_before(words: Sequence[str]) -> str:
         seen[triple] = seen.get(triple, 0) + 1
     if again < SAID_BEFORE * len(triples):
         return ""
-    return quoted(" ".join(max(seen, key=lambda triple: seen[triple])))
+    return quoted(" ".join(max(seen, key=seen.__getitem__)))

@@ -5,6 +5,8 @@ Letters say "I cannot come" and "I am sorry", so no such phrase counts by itself
 what it says of its task (an image, a transcription, a request). All patterns are matched on ``folding.plain`` text.
 """
 
+# ruff: noqa: E501 (one pattern a line: broken up, they cannot be read or compared)
+
 from __future__ import annotations
 
 import re
@@ -69,7 +71,7 @@ _CHATTER = [
     r"\b(?:below|following) is (?:the|a|my) (?:\w+ )?(?:transcri\w+|text|translation)\b",
     r"\bthe (?:\w+ )?(?:text|line|handwriting|handwritten text|transcri\w+|image|note|word|sentence|writing)(?: (?:in|on|from|of) (?:the|this) (?:image|line|picture|page|photo))? "
     r"(?:reads|says|is|states|shows|appears to (?:read|say|be)|seems to (?:read|say|be)|would be|can be read as)(?: as follows| something like)?\s*[:\"]",
-    rf"\bthe (?:\w+ )?(?:handwritten|transcribed|transcription|cursive) (?:text|line|note|words?)?\b.{{0,20}}\b(?:reads|says|is|states|shows|appears|seems)\b",
+    r"\bthe (?:\w+ )?(?:handwritten|transcribed|transcription|cursive) (?:text|line|note|words?)?\b.{0,20}\b(?:reads|says|is|states|shows|appears|seems)\b",
     r"\b(?:it|this|line|image) (?:reads|says|appears to (?:read|say)|seems to (?:read|say))\s*:",
     r"^(?:\W*)(?:transcription|transcript|transcribed text|handwritten text|extracted text|recogni[sz]ed text|ocr(?: (?:text|output|result))?|output|final answer|final transcription|texte transcrit|texte manuscrit|transcripción|transkription|trascrizione|translation|english translation|modern english|in modern english|traduction|traducción|übersetzung)(?: of (?:the|this) \w+)?(?:\s*\([^)]{0,40}\))?\W{0,3}\s?:",
     r"[\(\[](?:note|translation|translated|transcriber'?s? note|traduction|remarque)\b\s*:|\bnote: .{0,80}\b(?:transcri\w+|illegible|spelling|handwrit\w+|image|original|preserved|unclear|legible)",
@@ -102,7 +104,7 @@ _PROMPTS = [
     # what prompts for transcribing say
     r"\byou are (?:an? )?(?:helpful|expert|assistant|ai|professional|skilled|palaeograph\w+|paleograph\w+|experienced|transcri\w+)\b.{0,60}\b(?:assistant|transcri\w+|palaeograph\w+|paleograph\w+|ocr|handwrit\w+|archivist)\b",
     r"\btu es (?:un )?(?:expert|assistant|paléographe)\b|\bvous êtes (?:un )?(?:assistant|expert en|paléographe)\b",
-    r"\b(?:transcribe|transcrivez|transcris|read|extract) (?:the|this|all|exactly|every|only|la|le|cette|ce|tout|text|word)\b.{0,60}\b(?:image|handwrit\w+|text|line|page|exactly|manuscrite?|texte|ligne|écriture|as (?:it is )?written)\b",
+    r"\b(?:transcribe|transcrivez|transcris|read|extract) (?:the|this|all|exactly|exactement|fidèlement|every|only|la|le|cette|ce|tout|text|word)\b.{0,60}\b(?:image|handwrit\w+|text|line|page|exactly|manuscrite?|texte|ligne|écriture|as (?:it is )?written)\b",
     r"\b(?:do not|don't|never|without|ne) (?:add|include|correct|moderni[sz]e|translate|explain|output|provide|use|write|normali[sz]e|expand|adding|ajoute\w*|corrige\w*|modernise\w*|tradui\w+)\b.{0,60}"
     r"\b(?:comments?|commentary|spelling|explanations?|text|markup|markdown|anything|punctuation|abbreviations?|notes?|translation|formatting|orthographe|commentaires?|rien|explications?)\b",
     r"\b(?:preserve|keep|maintain|retain|respect|conserve[rz]?|respecte[rz]?) (?:the |all |l'|la )?(?:original |writer's |exact |old |historical )*(?:spelling|punctuation|capitali[sz]ation|line breaks|orthographe|ponctuation)\b",
