@@ -66,9 +66,15 @@ class FakeEndpoint:
         try:
             yield self
         finally:
-            loop.call_soon_threadsafe(server.close)
-            loop.call_soon_threadsafe(loop.stop)
+            loop.call_soon_threadsafe(self._stop, loop, server)
             thread.join()
+            loop.close()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.call_later(0.05, loop.stop)
 
     async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

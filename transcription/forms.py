@@ -140,6 +140,11 @@ class BudgetForm(AccessibleForm, forms.Form):
     total_tokens = forms.IntegerField(label=_("tokens in all"), min_value=0, required=False)
     total_money = forms.DecimalField(label=_("money in all"), min_value=0, decimal_places=6, required=False)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "input input-small num"
+
     def clean(self) -> dict[str, Any]:
         """Numbers beyond what the ledger can hold are slips of the hand."""
         cleaned = super().clean() or self.cleaned_data

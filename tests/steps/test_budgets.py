@@ -18,6 +18,7 @@ from transcription.engines.endpoints import Endpoint, Endpoints, declared_engine
 from transcription.models import Charge, ChargeState, Collection, Failure, Page, Queue, Reading, Span, Step, Work
 from transcription.steps import flow
 from transcription.steps.budgets import Limit, estimate, set_caps, standings
+from transcription.steps.control import retry
 from transcription.steps.drain import drain
 from transcription.steps.invariants import violations
 from transcription.steps.profiles import profile_version_of, registry
@@ -92,6 +93,19 @@ def test_a_spent_budget_makes_reading_wait_and_says_so(page: Page, endpoint: Fak
     assert len(endpoint.counted) == LINES * PASSES, "what was paid for is not paid again"
     assert collection_progress(page.collection).put_off == ""
     assert violations() == []
+
+
+def test_a_retry_asks_anew_for_what_was_an_error(page: Page, endpoint: FakeEndpoint) -> None:
+    endpoint.finish = "length"
+    drain(Queue.ENGINE)
+    failures = list(Failure.objects.open())
+    assert {failure.code for failure in failures} == {"endpoint-cut"}
+    paid = len(endpoint.counted)
+    endpoint.finish = "stop"
+    retry(Failure.objects.filter(pk__in=[failure.pk for failure in failures]))
+    drain(Queue.ENGINE)
+    assert Reading.objects.filter(run=page.run).count() == LINES * PASSES
+    assert len(endpoint.counted) == paid + LINES * PASSES
 
 
 def test_a_cap_of_the_endpoint_holds_for_all_collections(page: Page, endpoint: FakeEndpoint) -> None:

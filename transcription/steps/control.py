@@ -10,6 +10,7 @@ from django.utils import timezone
 from transcription.models import Collection, Export, Failure, Page, PageState, Queue, Step, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring_on_commit
+from transcription.steps.metering import forget_errors
 from transcription.steps.profiles import profile_version_of
 from transcription.steps.queue import lock_in_order
 
@@ -104,6 +105,7 @@ def _queue_again(work: Work, page: Page | None) -> None:
         state=WorkState.QUEUED, attempts=0, interruptions=0, not_before=None, ended_at=None
     )
     if changed:
+        forget_errors(work.pk)
         if work.export_id is not None:
             Export.objects.filter(pk=work.export_id).update(state=Export.State.QUEUED, ended_at=None)
         ring_on_commit(work.queue)

@@ -109,6 +109,11 @@ def _forget_answers(work_ids: list[int]) -> None:
     Charge.objects.filter(work_id__in=written.values("pk"), answer__isnull=False).update(answer=None)
 
 
+def forget_errors(work_id: int) -> None:
+    """What was paid for and was an error is asked anew when a person retries: they may have changed what it was of."""
+    Charge.objects.filter(work_id=work_id, answer__kind=ItemError.__name__).update(answer=None)
+
+
 def _stored(answer: Answer) -> dict[str, Any]:
     """An answer as JSON; its key is another one next time."""
     return {"kind": type(answer).__name__} | {name: value for name, value in asdict(answer).items() if name != "key"}

@@ -104,7 +104,7 @@ class SightedLlama(torch.nn.Module):
     def forward(self, batch: SeenBatch) -> Tensor:
         """Logits (B, T, tokens)."""
         embeddings = self.llama.embedding(batch.tokens).clone()
-        embeddings[batch.rows, batch.places] = self.projection(batch.values)
+        embeddings[batch.rows, batch.places] = self.projection(batch.values).to(embeddings.dtype)
         logits: Tensor = self.llama(embeddings)
         return logits
 
