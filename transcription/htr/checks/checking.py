@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transcription.htr.checks.codes import Code, Failed
 from transcription.htr.checks.families import likeness, unlike_others
+from transcription.htr.checks.folding import MOST
 from transcription.htr.checks.languages import foreign_script, other_language
 from transcription.htr.checks.markup import markup
 from transcription.htr.checks.modern import modernised
@@ -42,6 +44,11 @@ class Context:
 
 def own_failures(text: str, context: Context) -> tuple[Failed, ...]:
     """Checks that a reading fails by itself. They never raise, whatever the text."""
+    # Passes of one engine mostly agree, and the vote with them: each text of a line is looked at once.
+    return _remembered(text, context) if len(text) <= MOST else _own_failures(text, context)
+
+
+def _own_failures(text: str, context: Context) -> tuple[Failed, ...]:
     return _failed(
         [
             ("repetition", repetition(text)),
@@ -53,6 +60,9 @@ def own_failures(text: str, context: Context) -> tuple[Failed, ...]:
             ("too-long", too_long(text, context.proportion)),
         ]
     )
+
+
+_remembered = lru_cache(maxsize=256)(_own_failures)
 
 
 def source_failures(text: str, context: Context, others: Sequence[str]) -> tuple[Failed, ...]:

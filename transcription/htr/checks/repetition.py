@@ -7,6 +7,7 @@ what holds letters counts, short words must come often, and words that registers
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,13 +86,13 @@ def _said_before(words: Sequence[str]) -> str:
     if len(words) < LEAST_WORDS:
         return ""
     triples = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
-    seen: dict[tuple[str, ...], int] = {}
+    seen: Counter[tuple[str, ...]] = Counter()
     again = 0
     for triple in triples:
         if all(word in DITTO or not word.isalpha() for word in triple):
             continue
         again += triple in seen
-        seen[triple] = seen.get(triple, 0) + 1
+        seen[triple] += 1
     if again < SAID_BEFORE * len(triples):
         return ""
-    return quoted(" ".join(max(seen, key=seen.__getitem__)))
+    return quoted(" ".join(seen.most_common(1)[0][0]))
