@@ -44,6 +44,7 @@ OF_COLLECTION = {
     "term_add": ("post", Role.STAFF, 422),
     "enhancement": ("get", Role.STAFF, 200),
     "enhancement_rerun": ("post", Role.ADMIN, 302),
+    "budget": ("get", Role.LEAD, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
     "upload_new": ("get", Role.STAFF, 200),
@@ -72,8 +73,8 @@ OF_OTHERS = {
     "original_download": ("get", Role.STAFF, 200),
 }
 EVERYBODY = {"collections", "collection_new", "sample_reset", "sample_empty"}  # what they show is filtered, or refused
-OPEN, SUPERUSERS = {"healthz"}, {"status"}
-BELOW = {Role.ADMIN: Role.LEAD}
+OPEN, SUPERUSERS = {"healthz"}, {"status", "engines", "endpoint_budgets"}
+BELOW = {Role.ADMIN: Role.LEAD, Role.LEAD: Role.REVIEWER}
 
 
 @dataclass(frozen=True)
