@@ -60,7 +60,15 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
         "by": revision_origin(current),
         "byTitle": revision_title(current),
         "words": words,
+        "checks": _check_sentences(current, vote),
     }
+
+
+def _check_sentences(current: TranscriptRevision | None, vote: Vote | None) -> list[str]:
+    """Why the machine's text is not to be trusted; nothing is said of what a person wrote or brought."""
+    if vote is None or (current is not None and (current.source != Source.VOTE or current.text != vote.text)):
+        return []
+    return [str(check.sentence) for check in vote.failed_checks]
 
 
 def current_line_data(line: Line) -> dict[str, Any]:

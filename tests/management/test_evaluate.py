@@ -374,3 +374,25 @@ def test_what_ships_reads_a_drawn_line(tmp_path: Path, settings: Settings) -> No
     registry.cache_clear()
     write_set(tmp_path, "en_a", [("dev", "p1", "1.png", TEXTS[0])])
     assert evaluate("lines", tmp_path)["sets"]["en_a"]["cer_normalised"] < 0.5
+
+
+def check(*arguments: object) -> dict[str, Any]:
+    output = io.StringIO()
+    call_command("evaluate", "checks", *map(str, arguments), "--json", stdout=output)
+    found: dict[str, Any] = json.loads(output.getvalue())
+    return found
+
+
+def test_false_alarms_of_checks_are_counted_on_true_texts_and_on_what_is_read(
+    tmp_path: Path, reader: Callable[[str], None]
+) -> None:
+    texts = ("the old rector of this parish", "and then and then and then and then and then", "paid to John Hale")
+    write_set(tmp_path, "en_a", [("dev", f"p{n}", f"{n}.png", text) for n, text in enumerate(texts)])
+    alone = check(tmp_path)
+    assert alone["texts"]["all"] == {"lines": 3, "flagged": 1, "share": 1 / 3, "codes": {"repetition": 1}}
+    assert "readings" not in alone
+    reader("As an AI language model I cannot read images")
+    read = check(tmp_path, "--engine", "starter")
+    assert read["readings"]["en_a"]["codes"]["refusal"] == 3
+    assert read["against"]["all"]["codes"]["unlike-others"] >= 1
+    assert read["examples"]

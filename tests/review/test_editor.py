@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from tests.factories import create_user
 from tests.review.written_page import TEXT, create_reviewer, create_written_page
-from transcription.models import PageState
+from transcription.models import PageState, Source, Vote
+from transcription.steps.revise import revise
 
 pytestmark = pytest.mark.django_db
 
 
-def given(client: Client, pk: int) -> dict[str, object]:
+def given(client: Client, pk: int) -> dict[str, Any]:
     content = client.get(reverse("review:editor", args=[pk])).content.decode()
     found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', content, re.S)
     assert found
-    data: dict[str, object] = json.loads(found[1])
+    data: dict[str, Any] = json.loads(found[1])
     return data
 
 
@@ -67,3 +70,17 @@ def test_text_that_looks_like_markup_stays_text(client: Client) -> None:
     client.force_login(create_reviewer(page.collection))
     content = client.get(reverse("review:editor", args=[page.pk])).content.decode()
     assert "</script><b>" not in content
+
+
+def test_a_line_whose_text_failed_a_check_says_why_until_a_person_has_written(client: Client) -> None:
+    page = create_written_page(image=False)
+    assert page.layout is not None
+    vote = Vote.objects.filter(line__page=page).earliest("pk")
+    failed = {"failed": [{"code": "repetition", "detail": "and the"}, {"code": "of-a-later-version", "detail": ""}]}
+    Vote.objects.filter(pk=vote.pk).update(checks=failed)
+    client.force_login(create_reviewer(page.collection))
+    first, *others = given(client, page.pk)["lines"]
+    assert [said.split(":")[0] for said in first["checks"]] == ["Repeats itself"]
+    assert not any(line["checks"] for line in others)
+    revise(line=vote.line, text="typed by a person", source=Source.PERSON, author=create_user())
+    assert given(client, page.pk)["lines"][0]["checks"] == []

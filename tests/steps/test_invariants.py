@@ -137,6 +137,11 @@ def lose_an_exports_file(page: Page) -> None:
     Export.objects.update(file="")
 
 
+def trust_a_text_that_failed(page: Page) -> None:
+    failed = {"failed": [{"code": "repetition", "detail": "and the"}]}
+    Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -158,6 +163,7 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
     (lose_an_exports_file, "a done export has a file"),
+    (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
 
 

@@ -21,6 +21,7 @@ from transcription.engines.model_store.store import ModelStore, file_sha256
 from transcription.errors import PermanentError, WeightsError
 
 WEIGHTS = Path(__file__).parent / "weights"
+PROMPTS = Path(__file__).parent / "prompts"
 
 
 class EngineDeclaration(TypedDict):
@@ -174,6 +175,18 @@ class Registry:
             "PACKAGES": list(kind.packages),
         }
 
+    def family(self, name: str) -> str:
+        """Engines of one class read with the same eyes and err together; one that is gone is its own family."""
+        try:
+            return self.declaration(name)["CLASS"]
+        except UnknownEngine:
+            return name
+
+    def prompts(self) -> tuple[str, ...]:
+        """What language models of this installation are asked: the bundled prompts, and those in settings."""
+        declared = [str(each.get("OPTIONS", {}).get("prompt", "")) for each in self._declarations.values()]
+        return tuple(dict.fromkeys(filter(None, [*_bundled_prompts(), *declared])))
+
     def _store(self) -> ModelStore:
         if self._models is None:
             raise WeightsError("This process knows no folder of brought models; set LONGHAND_MODELS.")
@@ -216,6 +229,11 @@ def _is_installed(package: str) -> bool:
 @cache
 def _probed(path: str, options: str) -> str:
     return str(_named(path)(**json.loads(options)))
+
+
+@cache
+def _bundled_prompts() -> tuple[str, ...]:
+    return tuple(path.read_text(encoding="utf-8") for path in sorted(PROMPTS.glob("*.txt")))
 
 
 def file_digest(path: Path) -> str:

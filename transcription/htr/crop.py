@@ -124,6 +124,15 @@ def extent(geometry: LineGeometry) -> tuple[int, int, int, int] | None:
     return None if frame is None else _around(frame.on_page())
 
 
+def proportion(geometry: LineGeometry) -> float | None:
+    """Length of what ``cut_line`` cuts divided by its height; None where there is nothing to cut."""
+    frame = _frame(geometry)
+    if frame is None:
+        return None
+    width, height = frame.high - frame.low
+    return float(width / height)
+
+
 def is_bent(geometry: LineGeometry) -> bool:
     """Whether ``cut_line`` straightens the line, rather than cutting it as it stands."""
     frame = _frame(geometry)

@@ -10,6 +10,8 @@ from transcription.htr.histogram import count_levels, percentile
 from transcription.htr.records import Gray
 
 _LEVELS = np.arange(256, dtype=np.float32)
+_WIDEST_STROKE = 0.25  # of the line's height
+_STROKE_DEPTH = 18  # grey levels: faint pencil has 22, the grain of paper under 10
 
 
 def ink(pixels: Gray) -> NDArray[np.float32]:
@@ -33,3 +35,17 @@ def fit_height(pixels: Gray, height: int, max_width: int) -> Gray:
     shrinks = height < pixels.shape[0]
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return resized.astype(np.uint8)
+
+
+def ink_share(pixels: Gray) -> float:
+    """The share of a line's image, grey (H, W), that is strokes, in [0, 1].
+
+    A stroke is narrower than a quarter of the line's height and darker than what is beside it (a black top-hat), by an
+    absolute measure: relative to the darkest pixel, as ``ink`` has it, the grain of empty paper would be ink.
+    """
+    if not pixels.size:
+        return 0.0
+    size = max(3, round(pixels.shape[0] * _WIDEST_STROKE)) | 1
+    smooth = cv2.GaussianBlur(pixels, (0, 0), 1.0)
+    darker = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, np.ones((size, size), np.uint8))
+    return float(np.count_nonzero(darker > _STROKE_DEPTH)) / pixels.size

@@ -1,6 +1,7 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
+from transcription.models.check import Check
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
@@ -26,6 +27,7 @@ __all__ = [
     "Cap",
     "Charge",
     "ChargeState",
+    "Check",
     "Collection",
     "DisplacedText",
     "Document",

@@ -83,6 +83,7 @@ class LayoutLine(models.Model):
     polygon = models.JSONField()
     region = models.CharField(max_length=40, default="text")
     production = models.CharField(max_length=12, choices=Production, blank=True, default=Production.UNKNOWN)
+    ink = models.FloatField(null=True, help_text="share of the line's image that is ink, measured when it is first cut")
 
     class Meta:
         ordering = ["layout", "position"]

@@ -17,7 +17,13 @@ class RouteDecision(models.Model):
     confidence = models.FloatField()
     threshold = models.FloatField()
     reasons = models.JSONField(default=list, help_text="codes, such as low-confidence, no-lines")
+    counts = models.JSONField(default=dict, help_text="lines that a reason is about, by its code")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"{self.outcome}: {', '.join(self.reasons)}"
+
+    @property
+    def counted_reasons(self) -> list[tuple[str, int | None]]:
+        """Each reason with the number of lines it is about; None for one about the page."""
+        return [(reason, self.counts.get(reason)) for reason in self.reasons]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.db import models
 
+from transcription.models.check import Check
+
 
 class Vote(models.Model):
-    """``words``: list of {text, confidence, score, support, span, passes, alternatives: [{text, support, passes}]}."""
+    """``words``: list of {text, confidence, score, support, span, passes, alternatives: [{text, support, passes}]}.
+
+    ``checks``: {"failed": [{code, detail}]} where the text failed checks, its confidence is capped then, and
+    {"left_out": {pass: codes}} where readings were not heard.
+    """
 
     run = models.ForeignKey("transcription.Run", on_delete=models.CASCADE, related_name="votes")
     line = models.ForeignKey("transcription.Line", on_delete=models.CASCADE, related_name="votes")
@@ -16,6 +22,7 @@ class Vote(models.Model):
     # Expected share of right words of the line; null until scored.
     confidence = models.FloatField(null=True)
     calibration = models.CharField(max_length=80, blank=True, help_text="id of the calibration bundle")
+    checks = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -23,3 +30,15 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def failed_checks(self) -> list[Check]:
+        """What its text failed; codes of another version of Longhand are passed over."""
+        codes = [each["code"] for each in self.checks.get("failed", [])]
+        return [Check(code) for code in codes if code in Check.values]
+
+    @property
+    def left_out(self) -> dict[str, list[Check]]:
+        """Readings that were not heard, by pass, and why."""
+        found = self.checks.get("left_out", {})
+        return {name: [Check(code) for code in codes if code in Check.values] for name, codes in found.items()}

@@ -75,6 +75,9 @@ INVARIANTS: dict[str, str] = {
         JOIN transcription_run u ON u.id = d.run_id JOIN transcription_layoutline l ON l.layout_id = u.layout_id
         LEFT JOIN transcription_vote v ON v.run_id = u.id AND v.line_id = l.line_id AND v.stage = 0
         GROUP BY d.run_id HAVING count(l.id) <> count(v.id)""",
+    "a text that failed a check is not sure of its words": """
+        SELECT id, run_id, line_id, confidence FROM transcription_vote
+        WHERE jsonb_array_length(coalesce(checks->'failed', '[]')) > 0 AND confidence > 0.3001""",
     "a finished page has a decision for its run": """
         SELECT p.id, p.state, p.run_id FROM transcription_page p
         WHERE p.state IN ('accepted', 'in_review', 'reviewed') AND NOT EXISTS (

@@ -18,6 +18,7 @@ from transcription.htr.languages import language_tag
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 from transcription.models import LayoutLine, Page, Reading, Vote, Work
 from transcription.steps import flow
+from transcription.steps.check_texts import ink_of, keep_ink
 from transcription.steps.checked_readings import checked
 from transcription.steps.files import local_path
 from transcription.steps.metering import paying
@@ -38,6 +39,7 @@ class _Job:
     readings: list[ReadingRecord] = field(default_factory=list)
     errors: list[ItemError] = field(default_factory=list)
     milliseconds: float = 0.0
+    ink: dict[int, float] = field(default_factory=dict)  # of its lines where it was not known, by place
     written: bool = False
 
 
@@ -118,7 +120,9 @@ def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uui
     assert run.layout_id is not None
     places = list(LayoutLine.objects.filter(layout_id=run.layout_id))
     lines = {place.line_id: cut_line(image, place.geometry) for place in places}
+    ink = ink_of(places, lines)
     for job in group:
+        job.ink = ink
         wanted = set(job.work.lines) if job.work.lines is not None else None
         job.waiting = {line for line in lines if wanted is None or line in wanted}
         version = job.work.pass_version
@@ -181,6 +185,7 @@ def _write(job: _Job, token: uuid.UUID) -> None:
                 Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id)
                 for record in job.readings
             )
+            keep_ink(job.ink)
             flow.after_stage_read(page=page, run=run, stage=work.stage, lane=work.lane)
     except LostLease as lost:
         logger.info("%s", lost)

@@ -20,6 +20,7 @@ from transcription.models import (
     Work,
     WorkState,
 )
+from transcription.steps.check_texts import failed_lines
 from transcription.steps.dispatch import lines_of_passes
 from transcription.steps.queue import finishing
 
@@ -52,7 +53,14 @@ def decide(*, page: Page, run: Run, checks: list[str]) -> None:
     outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
     if is_blank_page(run):
         reasons = [BLANK_PAGE, *reasons]  # why nothing was read; by itself no reason to look
-    decision = {"outcome": outcome, "confidence": confidence, "threshold": threshold, "reasons": reasons}
+    counts = {code: count for code, count in failed_lines(run).items() if code in reasons}
+    decision = {
+        "outcome": outcome,
+        "confidence": confidence,
+        "threshold": threshold,
+        "reasons": reasons,
+        "counts": counts,
+    }
     RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
     _settle(page, outcome)
 
@@ -94,6 +102,7 @@ def failed_checks(run: Run) -> list[str]:
     given_up = Work.objects.filter(run=run, step=Step.RECOGNIZE, stage=0, state=WorkState.FAILED)
     if read.count() < len(expected) or given_up.exists():
         reasons.append(PASS_MISSING)
+    reasons += failed_lines(run)
     if DisplacedText.objects.unsettled().filter(page=run.page_id).exists():
         reasons.append(TEXT_DISPLACED)
     return reasons

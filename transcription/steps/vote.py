@@ -11,12 +11,14 @@ from typing import Any
 
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
+from transcription.htr.checks import Context
 from transcription.htr.confidence import UNCALIBRATED, line_confidence
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
 from transcription.models import Line, Page, PageState, Reading, Run, Source, Step, Vote, Work
 from transcription.steps import flow
+from transcription.steps.check_texts import contexts_of, heard, judged, without_readings
 from transcription.steps.moved_texts import settle_moved
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
@@ -41,7 +43,11 @@ def vote(work: Work, token: uuid.UUID) -> None:
             voting.PassReading(version.name, version.engine, reading.to_record(), weights.get(version.pk, 1.0))
         )
     calibration = calibration_of(run)
-    votes = [_row(run, line, work.stage, readings.get(line, []), calibration) for line in lines]
+    contexts = contexts_of(run)
+    votes = [
+        _row(run, line, work.stage, readings.get(line, []), calibration, contexts.get(line, Context()))
+        for line in lines
+    ]
     _suggest(votes, run, work)
     with finishing(work, token) as page:
         assert page is not None
@@ -71,10 +77,19 @@ def calibration_of(run: Run) -> Calibration:
     return Calibration.from_json(json.dumps(bundle)) if bundle else UNCALIBRATED
 
 
-def _row(run: Run, line: int, stage: int, readings: list[voting.PassReading], calibration: Calibration) -> Vote:
+def _row(
+    run: Run,
+    line: int,
+    stage: int,
+    readings: list[voting.PassReading],
+    calibration: Calibration,
+    context: Context,
+) -> Vote:
     if not readings:
-        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id)
-    consensus = voting.vote(readings, calibration=calibration)
+        checks = without_readings(context)
+        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id, checks=checks)
+    voters, left_out = heard(readings, context)
+    consensus, checks = judged(voting.vote(voters, calibration=calibration), voters, context, left_out)
     return Vote(
         run=run,
         line_id=line,
@@ -83,6 +98,7 @@ def _row(run: Run, line: int, stage: int, readings: list[voting.PassReading], ca
         words=words_as_json(consensus),
         confidence=line_confidence(consensus.words),
         calibration=calibration.id,
+        checks=checks,
     )
 
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from transcription.models import Collection, Page, Role
+from transcription.models import Check, Collection, Page, Role
 
 register = template.Library()
 
@@ -45,6 +45,12 @@ def holds_role(context: dict[str, Any], role: str) -> bool:
     """Whether this user holds ``role`` (or one that includes it) in any collection."""
     user = context.get("user")
     return bool(user and user.is_authenticated and Collection.objects.visible_to(user, Role(role)).exists())
+
+
+@register.filter
+def check_label(code: str) -> str:
+    """The name of a check by its code; the code where it is none of ours."""
+    return str(Check(code).label) if code in Check.values else code
 
 
 @register.filter

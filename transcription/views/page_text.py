@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from transcription.models import Page, PageState, PassVersion, Reading, Source, TranscriptRevision, Vote
+from transcription.models import Check, Page, PageState, PassVersion, Reading, Source, TranscriptRevision, Vote
 
 # Under these a word is marked: first as doubtful, then as probably wrong.
 DOUBTFUL = 0.7
@@ -23,12 +23,13 @@ class WordText:
 
 @dataclass(frozen=True, slots=True)
 class ReadingText:
-    """What one pass read; ``score`` is the mean of its characters' scores."""
+    """What one pass read; ``score`` is the mean of its characters' scores, ``left_out`` why it was not heard."""
 
     pass_name: str
     text: str
     score: float | None
     milliseconds: float
+    left_out: list[Check] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def line_texts(page: Page) -> list[LineText]:
         return []
     places = page.layout.places.select_related("line__current__author", "line__current__transcript")
     places = places.defer("line__current__transcript__data").order_by("position")
-    votes, readings = _votes(page), _readings(page)
+    votes = _votes(page)
+    readings = _readings(page, votes)
     lines = []
     for number, place in enumerate(places, start=1):
         revision, vote = place.line.current, votes.get(place.line_id)
@@ -93,7 +95,7 @@ def _votes(page: Page) -> dict[int, Vote]:
     return {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
 
 
-def _readings(page: Page) -> defaultdict[int, list[ReadingText]]:
+def _readings(page: Page, votes: Mapping[int, Vote]) -> defaultdict[int, list[ReadingText]]:
     found: defaultdict[int, list[ReadingText]] = defaultdict(list)
     if page.run_id is None:
         return found
@@ -101,7 +103,9 @@ def _readings(page: Page) -> defaultdict[int, list[ReadingText]]:
     for reading in readings:
         scores = reading.to_record().chars
         score = sum(scores) / len(scores) if scores else None
-        found[reading.line_id].append(ReadingText(reading.pass_version.name, reading.text, score, reading.milliseconds))
+        name, vote = reading.pass_version.name, votes.get(reading.line_id)
+        left_out = vote.left_out.get(name, []) if vote is not None else []
+        found[reading.line_id].append(ReadingText(name, reading.text, score, reading.milliseconds, left_out))
     return found
 
 

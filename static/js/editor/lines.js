@@ -54,6 +54,7 @@ export class Lines {
     if (!line.words.length) text.append(make("button", { type: "button", className: "no-text", tabIndex: -1, textContent: this.t("emptyLine"), dataset: { edit: "" } }));
     const note = make("span", { className: "line-note" });
     row.replaceChildren(number, text, note);
+    for (const said of line.checks ?? []) row.append(make("p", { className: "line-check", textContent: said }));
     this.#status(row, line);
     row.classList.toggle("line-current", here);
     if (here) row.setAttribute("aria-current", "true");

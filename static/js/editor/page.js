@@ -101,6 +101,7 @@ export class Page extends EventTarget {
     line.revision = answer.revision;
     line.by = answer.by;
     line.byTitle = answer.byTitle;
+    line.checks = answer.checks;
     line.decisions = line.decisions.slice(sent.decisions.length);
     if (line.text === sent.text && !line.decisions.length) {
       line.text = answer.text;

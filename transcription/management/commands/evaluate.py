@@ -1,5 +1,6 @@
 """`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth;
-`evaluate layout PATH --segmenter NAME --json`: how well lines are found."""
+`evaluate layout PATH --segmenter NAME --json`: how well lines are found; `evaluate checks PATH [--engine NAME] --json`:
+how often checks of texts raise a false alarm."""
 
 from __future__ import annotations
 
@@ -19,19 +20,20 @@ from transcription.steps.profiles import (
     segmenter_in_use,
     shipped_calibration,
 )
+from transcription.training.checks_evaluation import evaluate_checks
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
 from transcription.training.layout_evaluation import evaluate_layout
 
 
 class Command(BaseCommand):
     help = (
-        "Character and word error rates, strict and normalised, or how well lines are found; "
+        "Character and word error rates, strict and normalised, how well lines are found, or false alarms of checks; "
         "per set, with 95 % bootstrap intervals by document."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["lines", "pages", "layout"])
+        parser.add_argument("what", choices=["lines", "pages", "layout", "checks"])
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
@@ -57,11 +59,28 @@ class Command(BaseCommand):
 
     def handle(self, *, what: str, path: Path, json: bool, **options: Any) -> None:
         try:
-            report = self._layout(path, options) if what == "layout" else self._evaluate(what, path, options)
+            report = self._report(what, path, options)
         except LonghandError as error:
             raise CommandError(error.message) from error
-        table = _as_layout_table if what == "layout" else _as_table
+        table = {"layout": _as_layout_table, "checks": _as_checks_table}.get(what, _as_table)
         self.stdout.write(_as_json(report) if json else table(report))
+
+    def _report(self, what: str, path: Path, options: dict[str, Any]) -> Report:
+        if what == "layout":
+            return self._layout(path, options)
+        return self._checks(path, options) if what == "checks" else self._evaluate(what, path, options)
+
+    def _checks(self, path: Path, options: dict[str, Any]) -> Report:
+        """Texts are checked alone; with --engine or --profile also what these read."""
+        passes: list[Pass] = []
+        if options["engine"]:
+            passes = recipes_of(
+                options["engine"], registry().recognizer(options["engine"]), options["recipe"] or ["plain"]
+            )
+        elif options["profile"]:
+            passes = passes_of_profile(options["profile"])
+        sets = options["sets"].split(",") if options["sets"] else None
+        return evaluate_checks(path, options["split"], passes, limit=options["limit"], sets=sets)
 
     def _layout(self, path: Path, options: dict[str, Any]) -> Report:
         if options["engine"] or (options["profile"] and not options["recognition"]):
@@ -137,6 +156,26 @@ def _as_table(report: Report) -> str:
         words = report["confidence"]["all"]
         area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
         rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
+    return "\n".join(rows)
+
+
+_CHECKED = {
+    "texts": "true texts",
+    "readings": "what was read",
+    "against": "true texts against it",
+    "elsewhere": "texts of other lines",
+}
+
+
+def _as_checks_table(report: Report) -> str:
+    """One row for each kind of text: how many were looked at, which share failed and by which checks."""
+    rows = [f"{'texts':<24}{'lines':>7}{'failed':>8}{'share':>9}  checks"]
+    for kind, title in _CHECKED.items():
+        if kind in report:
+            figures = report[kind]["all"]
+            codes = ", ".join(f"{code} {count}" for code, count in figures["codes"].items())
+            rows.append(f"{title:<24}{figures['lines']:>7}{figures['flagged']:>8}{figures['share']:>9.2%}  {codes}")
+    rows += [f"{each['kind']}: {each['code']} ({each['detail']}): {each['text']}" for each in report["examples"]]
     return "\n".join(rows)
 
 
