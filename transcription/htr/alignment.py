@@ -45,8 +45,8 @@ def align_words(left: Sequence[str], right: Sequence[str]) -> list[Pair]:
         if equal or not sources or not targets or len(sources) == len(targets) == 1:
             pairs += _side_by_side(sources, targets)
         else:
-            distances = np.array([[word_distance(left[i], right[j]) for j in targets] for i in sources])
-            matched = monotone(distances, np.ones(len(sources)), np.ones(len(targets)))
+            distances = [[word_distance(left[i], right[j]) for j in targets] for i in sources]
+            matched = monotone(distances, [1.0] * len(sources), [1.0] * len(targets))
             pairs += _complete(matched, sources, targets)
     return pairs
 
@@ -60,11 +60,11 @@ def word_distance(left: str, right: str) -> float:
 
 
 def monotone(
-    pair_costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+    pair_costs: Sequence[Sequence[float]], left_costs: Sequence[float], right_costs: Sequence[float]
 ) -> list[tuple[int, int]]:
     """The cheapest order-keeping matching. ``pair_costs`` is (n, m); leaving an item unmatched costs ``left_costs[i]``
     or ``right_costs[j]``. Ties go to the pair, then to the earlier left item staying unmatched."""
-    blocks = pair_costs[:, :, None]  # every match takes one item on the right
+    blocks = [[(cost,) for cost in row] for row in pair_costs]  # every match takes one item on the right
     return [(i, j) for i, j, _ in _monotone_blocks(blocks, left_costs, right_costs)]
 
 
@@ -84,14 +84,14 @@ def match_lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pai
     left = np.array([len(line) for line in reference], np.float64)
     right = np.array([len(line) for line in hypothesis], np.float64)
     found: dict[int, range] = {}
-    for i, j, pieces in _monotone_blocks(costs, left, right):
+    for i, j, pieces in _monotone_blocks(costs.tolist(), left.tolist(), right.tolist()):
         if similarity[i, j, pieces - 1] >= LIKELY_SAME_LINE:
             found[i] = range(j, j + pieces)
     _match_anywhere(similarity, found)
     free_left, free_right = _unmatched(found, len(reference), len(hypothesis))
     if free_left and free_right:
         rest = costs[np.ix_(free_left, free_right)][:, :, 0]
-        for i, j in monotone(rest, left[free_left], right[free_right]):
+        for i, j in monotone(rest.tolist(), left[free_left].tolist(), right[free_right].tolist()):
             found[free_left[i]] = range(free_right[j], free_right[j] + 1)
     _, spare = _unmatched(found, len(reference), len(hypothesis))
     pairs: list[Pair] = []
@@ -134,13 +134,12 @@ def _unmatched(found: dict[int, range], lefts: int, rights: int) -> tuple[list[i
 
 
 def _monotone_blocks(
-    costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+    table: Sequence[Sequence[Sequence[float]]], skip_left: Sequence[float], skip_right: Sequence[float]
 ) -> list[tuple[int, int, int]]:
-    """Order-keeping matching of item i with ``k`` neighbours from j on at ``costs[i, j, k - 1]``; the fewest pieces
-    win ties. Returns (i, j, k)."""
-    n, m, most = costs.shape
-    table = costs.tolist()  # plain lists: five times faster than numpy scalars in this loop
-    skip_left, skip_right = left_costs.tolist(), right_costs.tolist()
+    """Order-keeping matching of item i with ``k`` neighbours from j on at ``table[i][j][k - 1]``; the fewest pieces
+    win ties. Returns (i, j, k). Plain lists: five times faster than numpy's scalars in this loop."""
+    n, m = len(skip_left), len(skip_right)
+    most = len(table[0][0]) if n and m else 0
     best = [[0.0] * (m + 1) for _ in range(n + 1)]
     step = [[0] * (m + 1) for _ in range(n + 1)]  # 0: left unmatched, -1: right unmatched, k: k pieces
     for j in range(1, m + 1):
