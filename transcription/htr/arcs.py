@@ -67,8 +67,17 @@ class Network:
             # From the column's nearest word, so that a word finds its like whoever read it first.
             known = {words[row[i][0]] for words, row in zip(self.sequences, self.rows, strict=False) if _holds(row[i])}
             costs.append([min([word_distance(word, tokens[j]) for word in known]) for j in targets])
+        if len(sources) == 1:
+            return [(sources.start, targets.start + _last_least(costs[0]))]
+        if len(targets) == 1:
+            return [(sources.start + _last_least([cost for [cost] in costs]), targets.start)]
         matched = monotone(costs, [1.0] * len(sources), [1.0] * len(targets))
         return [(sources[i], targets[j]) for i, j in matched]
+
+
+def _last_least(costs: list[float]) -> int:
+    """What ``monotone`` finds for one against many: the last of the nearest."""
+    return len(costs) - 1 - costs[::-1].index(min(costs))
 
 
 def _holds(where: tuple[int, int]) -> bool:
@@ -93,13 +102,13 @@ def word_network(sequences: Sequence[Sequence[str]]) -> list[Ranges]:
 
 def _one_word_broken(before: Ranges, column: Sequence[tuple[int, int]], sequences: Sequence[Sequence[str]]) -> bool:
     """Whether a sequence with words in both columns spells, spaces aside, what another has in one of them alone."""
-    single: list[tuple[str, bool]] = []  # a word that stands alone, and whether in the first column
-    double: list[tuple[str, str]] = []
+    single: set[tuple[str, bool]] = set()  # a word that stands alone, and whether in the first column
+    double: set[tuple[str, str]] = set()
     for words, (first, middle), (_, last) in zip(sequences, before, column, strict=True):
         if first < middle < last:
-            double.append(("".join(words[first:middle]), "".join(words[middle:last])))
+            double.add(("".join(words[first:middle]), "".join(words[middle:last])))
         elif first < last:
-            single.append(("".join(words[first:last]), middle > first))
+            single.add(("".join(words[first:last]), middle > first))
     for word, in_first in single:
         for left, right in double:
             alike = Levenshtein.normalized_similarity(word, left + right)

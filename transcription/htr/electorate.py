@@ -16,7 +16,7 @@ from transcription.htr.hypotheses import Offer
 Chosen = int  # some of the voters: bit k stands for the k-th
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that doubles the time to make one
 class Voter:
     """A reading made ready: NFC, single spaces, ``words`` as (start, end) in ``text`` and ``means`` their mean
     scores; ``power`` is its vote, ``mean`` the mean score of its line."""
@@ -25,8 +25,8 @@ class Voter:
     engine: str
     weight: float
     text: str
-    words: tuple[tuple[int, int], ...]
-    means: tuple[float, ...]
+    words: list[tuple[int, int]]
+    means: list[float]
     chars: tuple[float, ...]
     spans: tuple[Span, ...]
     mean: float
@@ -49,9 +49,9 @@ class Electorate:
         self._counts = _counts(correlation, len(voters))
         self._by_power = self._ranked([voter.power for voter in voters])
         self._by_weight = self._ranked([voter.weight for voter in voters])
-        self._masses: dict[Chosen, float] = {}
-        self._votes: dict[Chosen, float] = {}
-        self._passes: dict[Chosen, tuple[str, ...]] = {}
+        self._masses = {bit: size for bit, size, _ in self._by_power}
+        self._votes = {bit: size for bit, size, _ in self._by_weight}
+        self._passes: dict[Chosen, tuple[str, ...]] = {1 << k: (voter.name,) for k, voter in enumerate(voters)}
 
     def mass(self, chosen: Chosen) -> float:
         """Their power together."""
@@ -84,8 +84,6 @@ class Electorate:
         total, before = 0.0, dict[str, int]()
         for bit, size, engine in ranked:
             if chosen & bit:
-                if chosen == bit:
-                    return size
                 k = before.get(engine, 0)
                 before[engine] = k + 1
                 total += size * self._counts[k]

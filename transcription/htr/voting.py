@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from operator import mul
+from operator import itemgetter, mul
+from unicodedata import is_normalized
 
 from rapidfuzz.distance import Levenshtein
 
@@ -60,58 +61,53 @@ class PassReading:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Group:
-    """Voters whose readings have the same text, a hypothesis; ``words`` are its words."""
+    """Voters whose readings have the same text, a hypothesis; ``words`` are its words and ``surest`` the voter who is
+    surest of each, with the score."""
 
     text: str
     words: list[str]
     voters: list[Voter]
     chosen: Chosen
+    surest: list[tuple[float, Voter]]
 
     def place(self, first: int, last: int) -> tuple[int, int]:
         """Where words first to last (not included) stand in the text; (0, 0) for none."""
         words = self.voters[0].words
         return (words[first][0], words[last - 1][1]) if last > first else (0, 0)
 
+    def surest_of(self, first: int, last: int) -> tuple[float, Voter]:
+        """The voter with the highest score for these words, the first of equals; for no words, for the line."""
+        start, end = self.place(first, last)
+        return max([(voter.score(start, end), voter) for voter in self.voters], key=itemgetter(0))
+
 
 @dataclass(slots=True)
 class _Arc:
-    """One reading of a column: who has it and where in their texts; ``best`` is the mean score of ``reader``, the
-    surest of them, who has it at ``start`` to ``end``."""
+    """One reading of a column: who has it, and in which of their words; ``best`` is the mean score of ``reader``, the
+    surest of them."""
 
     text: str
-    chosen: Chosen = 0
-    places: list[tuple[_Group, int, int]] = field(default_factory=list)
+    chosen: Chosen
+    places: list[tuple[_Group, int, int]]
+    best: float
+    reader: Voter
+    place: tuple[int, int]  # where it stands in the reader's text
     mass: float = 0.0
     support: float = 0.0
-    best: float = -1.0
-    reader: Voter | None = None
-    start: int = 0
-    end: int = 0
-
-    def add(self, group: _Group, first: int, last: int) -> None:
-        """``group`` has this reading in its words first to last (not included)."""
-        start, end = group.place(first, last)
-        self.chosen |= group.chosen
-        self.places.append((group, start, end))
-        for voter in group.voters:
-            score = voter.means[first] if last == first + 1 else voter.score(start, end)
-            if score > self.best:
-                self.best, self.reader, self.start, self.end = score, voter, start, end
 
     def scores(self, tokens: list[str], row: Ranges) -> list[float]:
         """For each range of ``tokens`` in ``row``, the highest of its readers' scores; for none that of the whole."""
-        if len(tokens) == len(self.text):
-            readers = [voter.chars[start:end] for group, start, end in self.places for voter in group.voters]
-            tops = [max(map(clipped, each)) for each in zip(*readers, strict=True)]
-        else:
+        starts = [(voter, group.place(first, last)) for group, first, last in self.places for voter in group.voters]
+        if len(tokens) < len(self.text):
             edges = list(accumulate(map(len, tokens), initial=0))
-            tops = [self._score(*edge) for edge in pairwise(edges)]
+            tops = [max([v.score(at + i, at + j) for v, (at, _) in starts]) for i, j in pairwise(edges)]
+        elif len(starts) == 1:
+            tops = [clipped(score) for score in self.reader.chars[self.place[0] : self.place[1]]]
+        else:
+            tops = [max(map(clipped, each)) for each in zip(*[v.chars[i:j] for v, (i, j) in starts], strict=True)]
         return [tops[first] if last > first else self.best for first, last in row]
-
-    def _score(self, first: int, last: int) -> float:
-        return max(v.score(start + first, start + last) for group, start, _ in self.places for v in group.voters)
 
 
 @dataclass(slots=True)
@@ -170,25 +166,28 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
 def _voter(given: PassReading) -> Voter:
     record = given.reading
     spans = record.spans if len(record.spans) == len(record.text) else ()
-    ready = tidy(record.text, list(record.chars), list(spans))
-    words, at = [], 0
-    for word in ready.text.split():
-        words.append((at, at + len(word)))
-        at += len(word) + 1
-    mean = mean_score(ready.chars) if ready.text else EMPTY_SCORE
+    text, chars = record.text, record.chars
+    found = text.split()
+    if text != " ".join(found) or not is_normalized("NFC", text):
+        ready = tidy(text, list(chars), list(spans))
+        text, chars, spans = ready.text, ready.chars, ready.spans
+        found = text.split()
+    starts = accumulate([len(word) + 1 for word in found], initial=0)
+    words = [(start, start + len(word)) for start, word in zip(starts, found, strict=False)]
+    mean = mean_score(chars) if text else EMPTY_SCORE
     weight = max(LEAST_WEIGHT, given.weight)
     return Voter(
         name=given.pass_name,
         engine=given.engine,
         weight=weight,
-        text=ready.text,
-        words=tuple(words),
-        means=tuple([mean_score(ready.chars[start:end]) for start, end in words]),
-        chars=ready.chars,
-        spans=ready.spans,
+        text=text,
+        words=words,
+        means=[mean_score(chars[start:end]) for start, end in words],
+        chars=chars,
+        spans=spans,
         mean=mean,
         power=weight * max(LEAST_WEIGHT, mean),
-        offers=tuple(offers_of(ready.text, record.nbest)) if len(record.nbest) > 1 else (),
+        offers=tuple(offers_of(text, record.nbest)) if len(record.nbest) > 1 else (),
     )
 
 
@@ -196,10 +195,15 @@ def _grouped(voters: Sequence[Voter]) -> list[_Group]:
     by_text: dict[str, list[int]] = {}
     for k, voter in enumerate(voters):
         by_text.setdefault(voter.text, []).append(k)
-    return [
-        _Group(text, text.split(), [voters[k] for k in those], sum(1 << k for k in those))
-        for text, those in by_text.items()
-    ]
+    groups = []
+    for text, those in by_text.items():
+        same = [voters[k] for k in those]
+        surest = [(mean, same[0]) for mean in same[0].means]
+        for voter in same[1:]:
+            pairs = zip(surest, voter.means, strict=True)
+            surest = [(mean, voter) if mean > best[0] else best for best, mean in pairs]
+        groups.append(_Group(text, text.split(), same, sum([1 << k for k in those]), surest))
+    return groups
 
 
 def _pivot_first(groups: list[_Group]) -> tuple[list[_Group], float]:
@@ -232,19 +236,29 @@ def _offers(network: list[Ranges], groups: list[_Group]) -> dict[int, dict[str, 
 def _arcs(column: Ranges, groups: list[_Group], electorate: Electorate) -> list[_Arc]:
     """The column's different words (and "" for none) with their mass, strongest first."""
     found: dict[str, _Arc] = {}
-    for (first, last), group in zip(column, groups, strict=True):
-        text = group.words[first] if last == first + 1 else " ".join(group.words[first:last])
+    for group, (first, last) in zip(groups, column, strict=True):
+        one = last == first + 1
+        text = group.words[first] if one else " ".join(group.words[first:last])
+        score, reader = group.surest[first] if one else group.surest_of(first, last)
         arc = found.get(text)
         if arc is None:
-            arc = found[text] = _Arc(text)
-        arc.add(group, first, last)
+            place = group.place(first, last)
+            found[text] = _Arc(text, group.chosen, [(group, first, last)], score, reader, place)
+            continue
+        arc.chosen |= group.chosen
+        arc.places.append((group, first, last))
+        if score > arc.best:
+            arc.best, arc.reader, arc.place = score, reader, group.place(first, last)
     arcs = list(found.values())
+    if len(arcs) == 1:
+        arcs[0].mass, arcs[0].support = electorate.mass(arcs[0].chosen), 1.0
+        return arcs
     for arc in arcs:
         arc.mass = electorate.mass(arc.chosen)
     total = sum([arc.mass for arc in arcs])
     for arc in arcs:
         arc.support = arc.mass / total
-    return arcs if len(arcs) == 1 else sorted(arcs, key=lambda arc: _rank(arc, electorate))
+    return sorted(arcs, key=lambda arc: _rank(arc, electorate))
 
 
 def _rank(arc: _Arc, electorate: Electorate) -> tuple[float, float, bool, tuple[str, ...], str]:
@@ -267,8 +281,7 @@ def _winner(arcs: list[_Arc], electorate: Electorate) -> _Winner | None:
 
 
 def _as_read(arc: _Arc) -> _Winner:
-    assert arc.reader is not None
-    low = min(1.0, max(0.0, min(arc.reader.chars[arc.start : arc.end])))
+    low = min(1.0, max(0.0, min(arc.reader.chars[arc.place[0] : arc.place[1]])))
     return _Winner(arc.text, arc, arc.support, low, arc.best, composed=False)
 
 
@@ -279,14 +292,12 @@ def _compose(top: _Arc, spoken: list[_Arc], electorate: Electorate) -> _Winner |
         return None
     tokens = [_characters(arc.text) for arc in alike]
     rows = Network(tokens).rows
-    columns = zip(
-        *[["".join(of[first:last]) for first, last in row] for of, row in zip(tokens, rows, strict=True)], strict=True
-    )
+    shown = [[of[k] if to > k else "" for k, to in row] for of, row in zip(tokens, rows, strict=True)]
     surest = zip(*[arc.scores(of, row) for arc, of, row in zip(alike, tokens, rows, strict=True)], strict=True)
     parts: list[str] = []
     shares: list[float] = []
     scores: list[float] = []
-    for column, best in zip(columns, surest, strict=True):
+    for column, best in zip(zip(*shown, strict=True), surest, strict=True):
         part, share, score = _character(column, best, alike, electorate)
         if part:
             parts.append(part)
@@ -372,12 +383,13 @@ def _span(won: _Arc, arcs: list[_Arc]) -> Span | None:
 
 def _span_of(arc: _Arc) -> Span | None:
     """Where the surest of an arc's readers that know saw it."""
-    voter, start, end = arc.reader, arc.start, arc.end
-    if voter is None or not voter.spans or end == start:
-        known = [(v, at, to) for group, at, to in arc.places for v in group.voters if v.spans and to > at]
+    voter, (start, end) = arc.reader, arc.place
+    if not voter.spans or end == start:
+        readers = [(v, group.place(first, last)) for group, first, last in arc.places for v in group.voters]
+        known = [(v, place) for v, place in readers if v.spans and place[1] > place[0]]
         if not known:
             return None
-        voter, start, end = max(known, key=lambda k: k[0].score(k[1], k[2]))
+        voter, (start, end) = max(known, key=lambda k: k[0].score(*k[1]))
     return voter.spans[start][0], voter.spans[end - 1][1]
 
 
