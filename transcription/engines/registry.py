@@ -182,6 +182,18 @@ class Registry:
         except UnknownEngine:
             return name
 
+    def voice(self, name: str) -> str:
+        """Engines of one voice read with the same weights, however they decode or are asked; a vote hears passes of one
+        voice as correlated. One that is gone is its own voice."""
+        try:
+            declared = self.declaration(name)
+        except UnknownEngine:
+            return name
+        weights: object = declared.get("WEIGHTS") or declared.get("OPTIONS", {}).get("model", "")
+        if "MODEL" in declared:
+            weights = self._store().manifest(declared["MODEL"]).state
+        return f"{declared['CLASS']} {json.dumps(weights)}"
+
     def prompts(self) -> tuple[str, ...]:
         """What language models of this installation are asked: the bundled prompts, and those in settings."""
         declared = [str(each.get("OPTIONS", {}).get("prompt", "")) for each in self._declarations.values()]

@@ -1,7 +1,8 @@
 """Who votes on a line, and what the votes of several of them come to together.
 
-Passes of one engine see with the same eyes, so its k-th vote for the same thing, largest first, counts f(k) - f(k - 1)
-with f(k) = k / (1 + (k - 1) ρ), Kish's effective sample size at correlation ρ (Survey Sampling, 1965).
+Passes of one voice (the same weights, however the image is enhanced or the network's answer decoded) see with the same
+eyes, so its k-th vote for the same thing, largest first, counts f(k) - f(k - 1) with f(k) = k / (1 + (k - 1) ρ), Kish's
+effective sample size at correlation ρ (Survey Sampling, 1965).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Voter:
     scores; ``power`` is its vote, ``mean`` the mean score of its line."""
 
     name: str
-    engine: str
+    voice: str
     weight: float
     text: str
     words: list[tuple[int, int]]
@@ -43,7 +44,7 @@ class Electorate:
     after column."""
 
     def __init__(self, voters: Sequence[Voter], correlation: float) -> None:
-        """``correlation`` in [0, 1] is that between votes of one engine's passes."""
+        """``correlation`` in [0, 1] is that between votes of one voice."""
         self.voters = voters
         self.everyone: Chosen = (1 << len(voters)) - 1
         self._counts = _counts(correlation, len(voters))
@@ -51,6 +52,7 @@ class Electorate:
         self._by_weight = self._ranked([voter.weight for voter in voters])
         self._masses = {bit: size for bit, size, _ in self._by_power}
         self._votes = {bit: size for bit, size, _ in self._by_weight}
+        self._trusts = self._votes.copy()
         self._passes: dict[Chosen, tuple[str, ...]] = {1 << k: (voter.name,) for k, voter in enumerate(voters)}
 
     def mass(self, chosen: Chosen) -> float:
@@ -67,6 +69,13 @@ class Electorate:
             found = self._votes[chosen] = self._together(chosen, self._by_weight)
         return found
 
+    def trust(self, chosen: Chosen) -> float:
+        """The weight of the most trusted of them."""
+        found = self._trusts.get(chosen)
+        if found is None:
+            found = self._trusts[chosen] = next(weight for bit, weight, _ in self._by_weight if chosen & bit)
+        return found
+
     def passes(self, chosen: Chosen) -> tuple[str, ...]:
         """Their names in order, each once."""
         found = self._passes.get(chosen)
@@ -76,23 +85,23 @@ class Electorate:
         return found
 
     def _ranked(self, sizes: list[float]) -> list[tuple[Chosen, float, str]]:
-        """(bit, size, engine), the largest first."""
+        """(bit, size, voice), the largest first."""
         order = sorted(range(len(sizes)), key=lambda k: -sizes[k])
-        return [(1 << k, sizes[k], self.voters[k].engine) for k in order]
+        return [(1 << k, sizes[k], self.voters[k].voice) for k in order]
 
     def _together(self, chosen: Chosen, ranked: list[tuple[Chosen, float, str]]) -> float:
         total, before = 0.0, dict[str, int]()
-        for bit, size, engine in ranked:
+        for bit, size, voice in ranked:
             if chosen & bit:
-                k = before.get(engine, 0)
-                before[engine] = k + 1
+                k = before.get(voice, 0)
+                before[voice] = k + 1
                 total += size * self._counts[k]
         return total
 
 
 @lru_cache(maxsize=256)
 def _counts(correlation: float, most: int) -> tuple[float, ...]:
-    """What the first, second, … vote of one engine counts."""
+    """What the first, second, … vote of one voice counts."""
     effective = [k / (1 + (k - 1) * correlation) for k in range(1, most + 1)]
     return tuple(now - before for now, before in zip(effective, [0.0, *effective], strict=False))
 

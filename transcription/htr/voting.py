@@ -5,13 +5,14 @@
    holds one word of every hypothesis, or nothing (a NULL arc). Columns join where readings disagree on word breaks.
 2. A word's *mass* is the sum of its readers' votes: weight × mean character score of their whole line. (Scores of the
    single word or character break ties only: as weights they were measured to favor confident nonsense over agreement.)
-   Passes of one engine see with the same eyes, so its k-th vote for the same word, largest first, counts
-   f(k) - f(k - 1) with f(k) = k / (1 + (k - 1) ρ), Kish's effective sample size at correlation ρ = 0.5: one more pass
-   of the same engine adds 1/3 of a vote, another engine a whole one; an engine never exceeds two.
+   Passes of one voice, the same weights behind several enhancements or engines, are correlated: see ``electorate``.
 3. A word with more than half of the mass wins. Otherwise the words that resemble the strongest one are voted on
    character by character (grapheme clusters), so that only characters which some reading has at that place are used.
 4. What a reader weighed besides (its n-best list) has no vote and changes none: it is offered after the losing words.
-5. Ties go to the higher character score, then to the pass first by name. The order of the readings never matters.
+5. Ties go to the better engine (the one with more weight), then to the higher character score, then to the pass first
+   by name. The order of the readings never matters.
+6. Texts are NFC and in the order in which they are spoken, whatever their direction; ſ, ligatures and the like are
+   characters of their own, as transcripts are diplomatic, and a base is never parted from its combining marks.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from transcription.errors import PermanentError
 from transcription.htr.arcs import Network, Ranges, word_network
 from transcription.htr.calibration import Calibration
 from transcription.htr.confidence import UNCALIBRATED, word_features
-from transcription.htr.ctc import Span, tidy
+from transcription.htr.ctc import Span, covering, tidy
 from transcription.htr.electorate import Chosen, Electorate, Voter, clipped, mean_score
 from transcription.htr.hypotheses import offered, offers_by_column, offers_of
 from transcription.htr.records import Alternative, Consensus, ReadingRecord, WordVote
@@ -53,12 +54,14 @@ class NoReadings(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class PassReading:
-    """What one pass of one engine read; ``weight`` (about 1) is how much this engine is trusted."""
+    """What one pass of one engine read; ``weight`` (about 1) is how much this engine is trusted. Engines that read
+    with the same weights have one ``voice``; "" is the engine's own."""
 
     pass_name: str
     engine: str
     reading: ReadingRecord
     weight: float = 1.0
+    voice: str = ""
 
 
 @dataclass(slots=True)
@@ -123,7 +126,7 @@ class _Winner:
 
 
 def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBRATED) -> Consensus:
-    """Combine readings of one line by ROVER; ties go to the higher confidence.
+    """Combine readings of one line by ROVER; ties go to the better engine, then to the higher confidence.
 
     Each word carries every losing alternative with its share of the vote; "" stands for "no word here", and a word
     that was voted away is kept as an alternative of its neighbor ("neighbor lost"). Words of n-best lists come last,
@@ -132,7 +135,7 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
     """
     if not readings:
         raise NoReadings("A vote needs at least one reading of the line, and there is none: read the line first.")
-    voters = sorted(map(_voter, readings), key=lambda v: (v.name, v.engine, v.text, v.weight, v.chars, v.spans))
+    voters = sorted(map(_voter, readings), key=lambda v: (v.name, v.voice, v.text, v.weight, v.chars, v.spans))
     electorate = Electorate(voters, CORRELATION)
     groups, agreement = _pivot_first(_grouped(voters))
     network = word_network([group.words for group in groups])
@@ -156,7 +159,7 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
         readings=len(readings),
         features={
             "agreement": agreement,
-            "engines": float(len({voter.engine for voter in voters})),
+            "voices": float(len({voter.voice for voter in voters})),
             "distinct": float(len(groups)),
             "votes": electorate.votes(electorate.everyone),
         },
@@ -178,7 +181,7 @@ def _voter(given: PassReading) -> Voter:
     weight = max(LEAST_WEIGHT, given.weight)
     return Voter(
         name=given.pass_name,
-        engine=given.engine,
+        voice=given.voice or given.engine,
         weight=weight,
         text=text,
         words=words,
@@ -221,7 +224,15 @@ def _pivot_first(groups: list[_Group]) -> tuple[list[_Group], float]:
             unlike += len(one.voters) * len(other.voters) * distance / max(len(one.text), len(other.text))
     sizes = [len(group.voters) for group in groups]
     totals = [sum(map(mul, sizes, row)) for row in distances]
-    ranks = [(-max([round(v.mean, 9) for v in group.voters]), group.voters[0].name, group.text) for group in groups]
+    ranks = [
+        (
+            -max([v.weight for v in group.voters]),
+            -max([round(v.mean, 9) for v in group.voters]),
+            group.voters[0].name,
+            group.text,
+        )
+        for group in groups
+    ]
     pivot = min(range(count), key=lambda k: (totals[k], ranks[k]))
     others = sorted((k for k in range(count) if k != pivot), key=lambda k: (distances[pivot][k], ranks[k]))
     voters = sum(sizes)
@@ -261,9 +272,11 @@ def _arcs(column: Ranges, groups: list[_Group], electorate: Electorate) -> list[
     return sorted(arcs, key=lambda arc: _rank(arc, electorate))
 
 
-def _rank(arc: _Arc, electorate: Electorate) -> tuple[float, float, bool, tuple[str, ...], str]:
+def _rank(arc: _Arc, electorate: Electorate) -> tuple[float, float, float, bool, tuple[str, ...], str]:
     # Rounded, as sums of the same votes in another order must tie; on a full tie a word is worth more than none.
-    return (-round(arc.mass, 9), -round(arc.best, 9), not arc.text, electorate.passes(arc.chosen), arc.text)
+    mass, best = round(arc.mass, 9), round(arc.best, 9)
+    who = arc.chosen
+    return (-mass, -electorate.trust(who), -best, not arc.text, electorate.passes(who), arc.text)
 
 
 def _winner(arcs: list[_Arc], electorate: Electorate) -> _Winner | None:
@@ -329,7 +342,7 @@ def _character(
         scores[part] = max(scores.get(part, 0.0), score)
     mass = {part: electorate.mass(who) for part, who in chosen.items()}
     # Arcs come strongest first, so the first of equals is of the stronger word.
-    part = max(mass, key=lambda p: (round(mass[p], 9), round(scores[p], 9)))
+    part = max(mass, key=lambda p: (round(mass[p], 9), electorate.trust(chosen[p]), round(scores[p], 9)))
     return part, mass[part] / sum(mass.values()), scores[part]
 
 
@@ -367,7 +380,9 @@ def _word(
         support=winner.support,
         span=_span(winner.arc, arcs),
         passes=() if winner.composed else electorate.passes(winner.arc.chosen),
-        alternatives=tuple([Alternative(arc.text, arc.support, electorate.passes(arc.chosen)) for arc in rest]),
+        alternatives=tuple(
+            [Alternative(arc.text, arc.support, electorate.passes(arc.chosen), _span_of(arc)) for arc in rest]
+        ),
         features=features,
     )
 
@@ -390,7 +405,7 @@ def _span_of(arc: _Arc) -> Span | None:
         if not known:
             return None
         voter, (start, end) = max(known, key=lambda k: k[0].score(*k[1]))
-    return voter.spans[start][0], voter.spans[end - 1][1]
+    return covering(voter.spans[start:end])
 
 
 def _with_lost(words: list[WordVote], lost: list[tuple[int, _Arc]], electorate: Electorate) -> list[WordVote]:
@@ -403,7 +418,9 @@ def _with_lost(words: list[WordVote], lost: list[tuple[int, _Arc]], electorate: 
         pair = (words[owner].text, arc.text) if before else (arc.text, words[owner].text)
         # Who read the lost word may have read its neighbor otherwise: then nobody read the two together.
         passes = tuple(name for name in electorate.passes(arc.chosen) if name in words[owner].passes)
-        added.setdefault(owner, []).append(Alternative(" ".join(pair), arc.support, passes))
+        spans = [span for span in (words[owner].span, _span_of(arc)) if span is not None]
+        span = covering(spans) if spans else None
+        added.setdefault(owner, []).append(Alternative(" ".join(pair), arc.support, passes, span))
     return [
         replace(word, alternatives=word.alternatives + tuple(added[k])) if k in added else word
         for k, word in enumerate(words)

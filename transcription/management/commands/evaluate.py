@@ -130,7 +130,15 @@ def passes_of_profile(name: str) -> list[Pass]:
     if name != DEFAULT_PROFILE:
         raise CommandError(f"No profile is called “{name}”; there is {DEFAULT_PROFILE}.")
     return [
-        Pass(recipe.name, recipe.engine, registry().recognizer(recipe.engine), recipe.recipe, recipe.weight)
+        Pass(
+            recipe.name,
+            recipe.engine,
+            registry().recognizer(recipe.engine),
+            recipe.recipe,
+            recipe.weight,
+            recipe.options,
+            registry().voice(recipe.engine),
+        )
         for stage in DEFAULT_STAGES
         for recipe in stage
     ]
