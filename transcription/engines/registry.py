@@ -183,16 +183,17 @@ class Registry:
             return name
 
     def voice(self, name: str) -> str:
-        """Engines of one voice read with the same weights, however they decode or are asked; a vote hears passes of one
-        voice as correlated. One that is gone is its own voice."""
+        """Engines of one voice err together, and a vote hears their passes as correlated: those of one class, and where
+        a class runs models of any origin, those that run the same model. One that is gone is its own voice."""
         try:
             declared = self.declaration(name)
         except UnknownEngine:
             return name
-        weights: object = declared.get("WEIGHTS") or declared.get("OPTIONS", {}).get("model", "")
+        model: object = declared.get("OPTIONS", {}).get("model", "")  # of an endpoint
         if "MODEL" in declared:
-            weights = self._store().manifest(declared["MODEL"]).state
-        return f"{declared['CLASS']} {json.dumps(weights)}"
+            manifest = self._store().manifest(declared["MODEL"])
+            model = "" if KINDS[manifest.engine].one_lineage else manifest.state
+        return f"{declared['CLASS']} {json.dumps(model)}"
 
     def prompts(self) -> tuple[str, ...]:
         """What language models of this installation are asked: the bundled prompts, and those in settings."""

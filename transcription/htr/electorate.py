@@ -1,8 +1,8 @@
 """Who votes on a line, and what the votes of several of them come to together.
 
-Passes of one voice (the same weights, however the image is enhanced or the network's answer decoded) see with the same
-eyes, so its k-th vote for the same thing, largest first, counts f(k) - f(k - 1) with f(k) = k / (1 + (k - 1) ρ), Kish's
-effective sample size at correlation ρ (Survey Sampling, 1965).
+Passes of one voice (engines of one class or model, however they see the image) err together, so its k-th vote for the
+same thing, largest first, counts f(k) - f(k - 1) with f(k) = k / (1 + (k - 1) ρ), Kish's effective sample size at
+correlation ρ (Survey Sampling, 1965).
 """
 
 from __future__ import annotations
@@ -99,10 +99,15 @@ class Electorate:
         return total
 
 
+def effective_votes(passes: int, correlation: float) -> float:
+    """What so many equal votes of one voice come to. Kish 1965."""
+    return passes / (1 + (passes - 1) * correlation)
+
+
 @lru_cache(maxsize=256)
 def _counts(correlation: float, most: int) -> tuple[float, ...]:
     """What the first, second, … vote of one voice counts."""
-    effective = [k / (1 + (k - 1) * correlation) for k in range(1, most + 1)]
+    effective = [effective_votes(k, correlation) for k in range(1, most + 1)]
     return tuple(now - before for now, before in zip(effective, [0.0, *effective], strict=False))
 
 
