@@ -5,8 +5,8 @@
    holds one word of every hypothesis, or nothing (a NULL arc). Columns join where readings disagree on word breaks.
 2. A word's *mass* is the sum of its readers' votes: weight × mean character score of their whole line. (Scores of the
    single word or character break ties only: as weights they were measured to favor confident nonsense over agreement.)
-   Passes of one voice are correlated (see ``electorate``): at ρ = 0.5 one more adds 1/3 of a vote, another voice a whole
-   one, and a voice never exceeds two.
+   Passes of one voice are correlated (see ``electorate``): at ρ = 0.5 one more adds 1/3 of a vote, another voice a
+   whole one, and a voice never exceeds two.
 3. A word with more than half of the mass wins. Otherwise the words that resemble the strongest one are voted on
    character by character (grapheme clusters), so that only characters which some reading has at that place are used.
 4. What a reader weighed besides (its n-best list) has no vote and changes none: it is offered after the losing words.
@@ -37,8 +37,8 @@ from transcription.htr.hypotheses import offered, offers_by_column, offers_of
 from transcription.htr.records import Alternative, Consensus, ReadingRecord, WordVote
 from transcription.htr.text import clusters
 
-# Between votes of one voice. `manage.py evaluate passes` measures 0.81 between errors of the bundled passes (tune split):
-# votes at 0.5 and at 0.8 are equally right there, alone and beside other networks, and 0.5 hears more of what differs.
+# Between votes of one voice. `manage.py evaluate passes` measures 0.81 between errors of the bundled passes (tune);
+# votes at 0.5 and at 0.8 are equally right there, alone and beside other networks, and 0.5 hears more differences.
 CORRELATION = 0.5
 UNSEEN = 0.25  # mass of the reading that nobody offered, so that one voice alone never scores its own full score
 EMPTY_SCORE = 0.5  # a pass that read nothing has no character scores; it counts as half sure of it

@@ -14,7 +14,7 @@ const make = (name, properties = {}, ...children) => {
 };
 
 export class Lines {
-  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm and edit. */
+  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why and conflict. */
   constructor(list, page, { say, t, act, drafts }) {
     Object.assign(this, { list, page, say, t, act, drafts });
     this.field = null;
@@ -120,6 +120,7 @@ export class Lines {
       list.append(choice(k + 1, other.text || this.t("nothing"), this.#passes(other.passes), { take: k }));
     });
     list.append(choice("e", this.t("edit"), "", { edit: "" }, "choice-verb"));
+    if (word.index !== null) list.append(choice("w", this.t("why"), "", { why: "" }, "choice-verb"));
     return [list];
   }
 
@@ -170,6 +171,7 @@ export class Lines {
     if (target.closest("[data-conflict]")) this.act.conflict(this.page.lines[i]);
     else if (choice && "take" in choice.dataset) this.act.take(Number(choice.dataset.take));
     else if (choice && "confirm" in choice.dataset) this.act.confirm();
+    else if (choice && "why" in choice.dataset) this.act.why();
     else if (target.closest("[data-edit]")) this.edit(i, this.page.line === i ? this.page.word : null);
     else if (target.closest(".word-current")) this.edit(i, this.page.word);
     else if (target.closest(".word")) this.page.go(i, Number(target.closest(".word").dataset.word));

@@ -14,8 +14,8 @@ from transcription.errors import WeightsError
 class Kind:
     """``version`` changes when the engine's code reads differently with the same model. ``packages`` are what must be
     installed; ``runtime`` the options that change how fast it reads and never what; ``files`` the options that name
-    files of ours beside `registry.WEIGHTS`; ``reads`` what it can be used for, what it is used for unsaid first. Models of ``one_lineage`` descend from the same
-    checkpoints and err together, whoever trained them further."""
+    files of ours beside `registry.WEIGHTS`; ``reads`` what it can be used for, what it is used for unsaid first. Models
+    of ``one_lineage`` descend from the same checkpoints and err together, whoever trained them further."""
 
     engine_class: str
     version: str
