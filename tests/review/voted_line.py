@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from tests.review.written_page import LEADING, place_line
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.confidence import line_confidence
@@ -17,14 +18,14 @@ from transcription.steps.vote import words_as_json
 RECIPES = ("plain", "clahe", "background", "adaptive")
 
 
-def create_voted_line(page: Page, position: int, texts: Sequence[str]) -> Line:
-    """Replace what was read and voted on the line at ``position`` by ``texts``, one a pass."""
+def create_voted_line(page: Page, texts: Sequence[str]) -> Line:
+    """One more line at the page's end, read as ``texts``, one a pass."""
     assert page.run is not None
     assert page.layout is not None
-    line = page.layout.places.select_related("line").get(position=position).line
+    number = page.layout.places.count()
+    line = place_line(page.layout, number + 1, 150 + number * LEADING, 700)
     bundle = shipped_calibration()
     ProfileVersion.objects.filter(pk=page.run.profile_version_id).update(calibration=bundle)
-    Reading.objects.filter(run=page.run, line=line).delete()
     readings = []
     for recipe, text in zip(RECIPES, texts, strict=False):
         name = f"{recipe}+starter"
@@ -37,16 +38,13 @@ def create_voted_line(page: Page, position: int, texts: Sequence[str]) -> Line:
         readings.append(voting.PassReading(name, "starter", ReadingRecord(line.pk, text, scores, spans)))
     calibration = Calibration.from_json(json.dumps(bundle))
     consensus = voting.vote(readings, calibration=calibration)
-    vote, _ = Vote.objects.update_or_create(
+    vote = Vote.objects.create(
         run=page.run,
         line=line,
-        stage=0,
-        defaults={
-            "text": consensus.text,
-            "words": words_as_json(consensus),
-            "confidence": line_confidence(consensus.words),
-            "calibration": calibration.id,
-        },
+        text=consensus.text,
+        words=words_as_json(consensus),
+        confidence=line_confidence(consensus.words),
+        calibration=calibration.id,
     )
-    revise(line=Line.objects.get(pk=line.pk), text=consensus.text, source=Source.VOTE, vote=vote)
+    revise(line=line, text=consensus.text, source=Source.VOTE, vote=vote)
     return line

@@ -74,7 +74,7 @@ def create_written_page(
         sentence = " ".join(words.shown)
         draw.text((LEFT, bottom), sentence, fill=40, font=font, anchor="ls")
         right = LEFT + font.getlength(sentence)
-        line = _place(page.layout, number + 1, bottom, right)
+        line = place_line(page.layout, number + 1, bottom, right)
         create_vote(run=run, line=line, words=_voted(words, font, right))
         for stage_pass in passes:
             Reading.objects.create(run=run, line=line, pass_version=stage_pass.pass_version, text=sentence)
@@ -86,7 +86,7 @@ def create_written_page(
     return page
 
 
-def _place(layout: Layout, position: int, bottom: int, right: float) -> Line:
+def place_line(layout: Layout, position: int, bottom: int, right: float) -> Line:
     line = Line.objects.create(page=layout.page)
     end = int(right) + 6
     LayoutLine.objects.create(

@@ -23,7 +23,7 @@ def line(client: Client) -> Line:
     """“from these tems” as two of four passes read its last word."""
     page = create_written_page(image=False)
     client.force_login(create_reviewer(page.collection))
-    return create_voted_line(page, 1, ["from these tems", "from these tems", "from these terns", "from those terms"])
+    return create_voted_line(page, ["from these tems", "from these tems", "from these terns", "from those terms"])
 
 
 def test_it_says_who_read_what_with_which_support(client: Client, line: Line) -> None:
