@@ -30,7 +30,7 @@ def create_voted_line(page: Page, texts: Sequence[str]) -> Line:
     for recipe, text in zip(RECIPES, texts, strict=False):
         name = f"{recipe}+starter"
         version, _ = PassVersion.objects.get_or_create(
-            name=name, defaults={"digest": f"voted {name}", "recipe": recipe, "engine": "starter", "engine_digest": "0"}
+            digest=f"voted {name}", defaults={"name": name, "recipe": recipe, "engine": "starter", "engine_digest": "0"}
         )
         scores = tuple(0.5 if char in "mn" else 0.97 for char in text)
         spans = tuple((k / len(text), (k + 1) / len(text)) for k in range(len(text)))

@@ -46,7 +46,7 @@ export class Lines {
       type: "button", className: "line-number", tabIndex: -1, textContent: line.position,
       ariaLabel: this.t("line", { position: line.position }),
     });
-    const text = make("div", { className: "line-text" });
+    const text = make("div", { className: "line-text", dir: "auto" });
     line.words.forEach((word, j) => {
       if (j) text.append(" ");
       text.append(this.#word(word, j, here));
@@ -111,7 +111,7 @@ export class Lines {
     if (this.page.readOnly || (!unsure && !word.alternatives.length)) return [];
     const choice = (key, text, note, dataset, extra = "") => make("li", {},
       make("button", { type: "button", className: "choice", tabIndex: -1, dataset },
-        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, textContent: text }),
+        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, dir: "auto", textContent: text }),
         make("span", { className: "choice-note", textContent: note })));
     const list = make("ol", { className: "choices" });
     list.setAttribute("role", "list");
@@ -186,7 +186,7 @@ export class Lines {
     if (i !== this.page.line) this.page.go(i, word, { focus: false });
     const row = this.rows[i];
     const area = make("textarea", {
-      className: "line-field", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
+      className: "line-field", dir: "auto", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
       ariaLabel: this.t("editLine", { position: line.position }),
     });
     this.field = { line: i, area, from: line.text };
