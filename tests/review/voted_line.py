@@ -34,8 +34,9 @@ def create_voted_line(page: Page, texts: Sequence[str]) -> Line:
         )
         scores = tuple(0.5 if char in "mn" else 0.97 for char in text)
         spans = tuple((k / len(text), (k + 1) / len(text)) for k in range(len(text)))
-        Reading.objects.create(run=page.run, line=line, pass_version=version, text=text)
-        readings.append(voting.PassReading(name, "starter", ReadingRecord(line.pk, text, scores, spans)))
+        record = ReadingRecord(line.pk, text, scores, spans)
+        Reading.from_record(record, run_id=page.run.pk, pass_version_id=version.pk).save()
+        readings.append(voting.PassReading(name, "starter", record))
     calibration = Calibration.from_json(json.dumps(bundle))
     consensus = voting.vote(readings, calibration=calibration)
     vote = Vote.objects.create(

@@ -22,6 +22,7 @@ from tests.factories import (
     create_vote,
 )
 from transcription.formats.pyramid_writer import write_pyramid, write_thumbnail
+from transcription.htr.records import ReadingRecord
 from transcription.models import Collection, Layout, LayoutLine, Line, Page, PageState, Reading, Role, RouteDecision
 
 PASSES = ["plain+starter", "clahe+starter", "adaptive+starter"]
@@ -77,7 +78,8 @@ def create_written_page(
         line = place_line(page.layout, number + 1, bottom, right)
         create_vote(run=run, line=line, words=_voted(words, font, right))
         for stage_pass in passes:
-            Reading.objects.create(run=run, line=line, pass_version=stage_pass.pass_version, text=sentence)
+            record = ReadingRecord(line.pk, sentence, (0.9,) * len(sentence))
+            Reading.from_record(record, run_id=run.pk, pass_version_id=stage_pass.pass_version_id).save()
     RouteDecision.objects.create(
         page=page, run=run, outcome="review", confidence=confidence, threshold=0.5, reasons=["low-confidence"]
     )

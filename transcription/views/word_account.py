@@ -44,6 +44,7 @@ class WordAccount:
     calibrated: bool
     candidates: list[Candidate]
     passes: int
+    by_letters: bool = False  # another reading has more of the vote
     lowering: list[Cause] = field(default_factory=list)
     raising: list[Cause] = field(default_factory=list)
 
@@ -79,6 +80,7 @@ def account_of(vote: Vote, index: int, *, below: float) -> WordAccount:
         calibrated=bool(vote.run.profile_version.calibration),
         candidates=_candidates(word),
         passes=len(heard),
+        by_letters=any(other.get("support", 0) > word.get("support", 0) for other in word["alternatives"]),
         lowering=[*failed, *_unheard(vote), *lowering],
         raising=raising,
     )
