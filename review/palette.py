@@ -1,4 +1,4 @@
-"""What the editor offers beside a line that is being typed: the marks of a transcript, and a collection's characters."""
+"""What the editor offers beside a line that is being typed: a transcript's marks and a collection's characters."""
 
 from __future__ import annotations
 
