@@ -31,6 +31,7 @@ def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: 
             active_seconds=min(max(active_seconds, 0.0), LONGEST_ACTIVE_SECONDS),
         )
         locked.approved_at = approval.created_at
+        locked.approved_whole = mode == Approval.Mode.WHOLE_PAGE
         _move(locked, PageState.REVIEWED)
         claim.delete()
     return approval
@@ -71,10 +72,10 @@ def send_back(*, page: Page) -> None:
                 % {"state": locked.get_state_display()}
             )
         use_kept(locked)
-        locked.approved_at = None  # a later run decides afresh
+        locked.approved_at, locked.approved_whole = None, False  # a later run decides afresh
         _move(locked, PageState.IN_REVIEW)
 
 
 def _move(page: Page, state: PageState) -> None:
     page.state = state
-    page.save(update_fields=["state", "approved_at", "changed_at"])
+    page.save(update_fields=["state", "approved_at", "approved_whole", "changed_at"])

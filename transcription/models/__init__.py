@@ -1,5 +1,6 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
+from transcription.models.audit import Audit, AuditLine
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.check import Check
 from transcription.models.collection import Collection, Membership, Role
@@ -13,6 +14,7 @@ from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.promise import Promise
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
@@ -24,6 +26,8 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "Alignment",
+    "Audit",
+    "AuditLine",
     "Cap",
     "Charge",
     "ChargeState",
@@ -49,6 +53,7 @@ __all__ = [
     "Production",
     "Profile",
     "ProfileVersion",
+    "Promise",
     "Queue",
     "Reading",
     "Role",

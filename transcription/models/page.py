@@ -107,6 +107,7 @@ class Page(models.Model):
     received_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
+    approved_whole = models.BooleanField(default=False, help_text="whoever approved it read every line")
     changed_at = models.DateTimeField(auto_now=True)
 
     objects = PageQuerySet.as_manager()

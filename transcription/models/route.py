@@ -18,6 +18,9 @@ class RouteDecision(models.Model):
     threshold = models.FloatField()
     reasons = models.JSONField(default=list, help_text="codes, such as low-confidence, no-lines")
     counts = models.JSONField(default=dict, help_text="lines that a reason is about, by its code")
+    features = models.JSONField(default=dict, help_text="what the page is like, in numbers (steps.material)")
+    # The promise whose threshold was in force; null: the collection's own.
+    promise = models.ForeignKey("transcription.Promise", on_delete=models.SET_NULL, null=True, related_name="decisions")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ class Step(models.TextChoices):
     ALIGN = "align", _("placing a brought transcript")
     ROUTE = "route", _("routing")
     EXPORT = "export", _("exporting")
+    PROMISE = "promise", _("weighing the audits")
 
 
 class Queue(models.TextChoices):
@@ -56,6 +57,7 @@ class Work(models.Model):
     transcript = models.ForeignKey(
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
     )
+    promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
     stage = models.PositiveSmallIntegerField(default=0)
