@@ -12,7 +12,7 @@ from transcription.engines.registry import WEIGHTS
 from transcription.errors import LonghandError
 from transcription.management.commands.evaluate import passes_of_profile
 from transcription.steps.profiles import CALIBRATION, DEFAULT_PROFILE
-from transcription.training.calibrate import calibrate, label_words
+from transcription.training.calibrate import calibrate, label_lines
 from transcription.training.datasets import load_lines
 
 
@@ -30,11 +30,10 @@ class Command(BaseCommand):
         if split == "dev":
             raise CommandError("Nothing is fitted on dev; it only reports.")
         try:
-            words = label_words(load_lines(path, split, limit=limit), passes_of_profile(DEFAULT_PROFILE))
-            fitted = calibrate(words)
+            fitted = calibrate(label_lines(load_lines(path, split, limit=limit), passes_of_profile(DEFAULT_PROFILE)))
         except LonghandError as error:
             raise CommandError(error.message) from error
         if write:
             (WEIGHTS / CALIBRATION).write_text(fitted.calibration.to_json() + "\n", encoding="utf-8")
-        figures = {"words": fitted.words, "share_right": fitted.share_right, "ece": fitted.ece, "auroc": fitted.auroc}
-        self.stdout.write(json.dumps({"id": fitted.calibration.id, **figures, "written": write}, indent=2))
+        report = {"id": fitted.calibration.id, **fitted.figures, "written": write}
+        self.stdout.write(json.dumps(report, indent=2))

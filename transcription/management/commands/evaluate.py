@@ -5,6 +5,7 @@ how often checks of texts raise a false alarm."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,32 @@ def _as_table(report: Report) -> str:
         f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
     )
     if "confidence" in report:
-        words = report["confidence"]["all"]
-        area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
-        rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
+        rows += ["", *_confidence_rows(report["confidence"])]
     return "\n".join(rows)
+
+
+def _confidence_rows(found: Report) -> Iterator[str]:
+    """How far confidences hold: a row a set, then words and lines in bins, predicted beside observed."""
+    yield (
+        f"{'confidence':<18}{'words':>7}{'right':>7}{'ECE':>7}{'AUROC':>7}{'found':>7}  "
+        f"{'good lines':>10}{'said':>7}{'ECE':>7}{'AUROC':>7}  {'page CER':>8}{'said':>7}{'gap':>7}"
+    )
+    for name, figures in [*((name, found[name]) for name in found if name != "all"), ("all", found["all"])]:
+        words = "".join(_cell(figures, key, 7) for key in ("share_right", "ece", "auroc", "errors_found"))
+        lines, pages = figures.get("good_lines", {}), figures.get("pages", {})
+        good = _cell(lines, "share", 10) + "".join(_cell(lines, key, 7) for key in ("expected_share", "ece", "auroc"))
+        rates = _cell(pages, "cer", 8) + "".join(_cell(pages, key, 7) for key in ("expected_cer", "mean_gap"))
+        yield f"{name:<18}{figures['words']:>7}{words}  {good}  {rates}"
+    yield "found: wrong words among the 20 % most doubtful, of the most that any ranking could put there"
+    for title, bins in (
+        ("words", found["all"]["reliability"]),
+        ("good lines", found["all"].get("good_lines", {}).get("reliability", [])),
+    ):
+        for each in bins:
+            yield (
+                f"{title:<12}{each['low']:.1f}-{each['high']:.1f}{each['n']:>7}  predicted {each['predicted']:.3f}  "
+                f"observed {each['observed']:.3f} ({each['lowest']:.3f}-{each['highest']:.3f})"
+            )
 
 
 _CHECKED = {
@@ -206,4 +229,4 @@ _SCORES = (("line_error", 8), ("page_line_error", 8), ("precision", 7), ("recall
 
 
 def _cell(figures: dict[str, Any], key: str, width: int, digits: int = 3) -> str:
-    return f"{figures[key]:>{width}.{digits}f}" if key in figures else f"{'-':>{width}}"
+    return f"{figures[key]:>{width}.{digits}f}" if figures.get(key) is not None else f"{'-':>{width}}"
