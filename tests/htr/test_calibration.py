@@ -137,7 +137,7 @@ def test_calibrations_of_earlier_versions_say_nothing_of_characters() -> None:
     old = json.loads(fit(*drawn(200), NAMES).to_json())
     del old["errors"]
     assert Calibration.from_json(json.dumps(old)).errors is None
-    model = ErrorModel(1.5, 0.1, 0.0, -2.0, -2.4, -0.7)
+    model = ErrorModel(1.5, 0.1, 0.0, 0.3, 0.8)
     whole = replace(fit(*drawn(200), NAMES), errors=model).named()
     assert Calibration.from_json(whole.to_json()) == whole
 

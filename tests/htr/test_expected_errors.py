@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from transcription.htr.expected_errors import ErrorModel, characters, page_cer
 
-MODEL = ErrorModel(word=1.5, character=0.1, missed=0.01, good=-2.0, good_rate=-2.4, good_size=-0.7)
+MODEL = ErrorModel(word=1.5, character=0.1, missed=0.01, good=0.3, good_rate=0.8)
 CLAIMS = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 20)), min_size=1, max_size=12)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 GOOD_CER = 0.1
 UNREAD_CHARACTERS = 5  # a line in which nothing was read counts as one wrong word
 
+_CAUTION = 0.01  # no product of probabilities is that sure
+
 Claim = tuple[float, int]  # a voted word: P(right), characters
 
 
@@ -21,15 +23,15 @@ Claim = tuple[float, int]  # a voted word: P(right), characters
 class ErrorModel:
     """Expected edits of a line: Σ (1 - p) (``word`` + ``character`` · characters) + ``missed`` · its characters.
 
-    P(its CER ≤ ``GOOD_CER``) = sigmoid(``good`` + ``good_rate`` · ln(expected CER) + ``good_size`` · ln(characters)).
+    P(its CER ≤ ``GOOD_CER``) = sigmoid(``good`` + ``good_rate`` · logit of the chance that so few words are wrong, if
+    each were so by itself); words of a line are alike, so that the chance alone is too sure of itself.
     """
 
     word: float
     character: float
     missed: float
-    good: float
-    good_rate: float
-    good_size: float
+    good: float = 0.0
+    good_rate: float = 1.0
 
     def edits(self, words: Sequence[Claim]) -> float:
         """Characters of a line that are expected to be wrong, missed or too many; 5 where nothing was read."""
@@ -42,10 +44,21 @@ class ErrorModel:
         """P(the line's CER is at most ``GOOD_CER``); 0 where nothing was read."""
         if not words:
             return 0.0
-        length = characters(words)
-        rate = max(1e-4, self.edits(words) / length)
-        logit = self.good + self.good_rate * math.log(rate) + self.good_size * math.log(length)
+        logit = self.good + self.good_rate * self.good_evidence(words)
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+
+    def good_evidence(self, words: Sequence[Claim]) -> float:
+        """Logit of the chance that wrong words cost no more than a good line may have wrong, held within ±4.6."""
+        room = int((GOOD_CER - self.missed) * characters(words) + 1e-9)
+        spent = [1.0, *[0.0] * room]  # chance that so many characters are wrong; what exceeds the room is dropped
+        for p, length in words:
+            cost = max(1, round(self.word + self.character * length))
+            spent = [
+                p * chance + ((1.0 - p) * spent[have - cost] if have >= cost else 0.0)
+                for have, chance in enumerate(spent)
+            ]
+        chance = min(1.0, max(0.0, math.fsum(spent)))
+        return math.log((chance + _CAUTION) / (1.0 - chance + _CAUTION))
 
 
 def characters(words: Sequence[Claim]) -> int:

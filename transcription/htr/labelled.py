@@ -7,7 +7,8 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from transcription.htr.metrics import edit_counts
 from transcription.htr.text import normalised
 
 FOLDS = 10
+LEAST_DOCUMENTS = 5
 Fit = Callable[[NDArray[np.float64], NDArray[np.bool_]], Calibration]
 
 
@@ -60,6 +62,21 @@ def label_line(
         characters=len(reference),
         edits=edit_counts(reference, normalised(text)),
     )
+
+
+class Split(StrEnum):
+    """What is held out whole when a fit is tested."""
+
+    DOCUMENT = "document"
+    PAGE = "page"
+
+
+def split_of(lines: Sequence[LabelledLine], pages: Sequence[int]) -> tuple[Split, list[LabelledLine]]:
+    """``lines`` to be held out by document; where there are too few documents, by page: what is read next is then
+    more pages of the same ones."""
+    if len({line.document for line in lines}) >= LEAST_DOCUMENTS:
+        return Split.DOCUMENT, list(lines)
+    return Split.PAGE, [replace(line, document=str(page)) for line, page in zip(lines, pages, strict=True)]
 
 
 def labels_of(lines: Sequence[LabelledLine]) -> NDArray[np.bool_]:
@@ -125,17 +142,11 @@ def fit_errors(lines: Sequence[LabelledLine], confidence: NDArray[np.float64]) -
     weight = 1 / np.sqrt([characters(words) for _, words in told])
     edits = np.array([line.edits for line, _ in told], dtype=np.float64)
     word, character, missed = _not_negative(design * weight[:, None], edits * weight)
-    model = ErrorModel(word, character, missed, good=0.0, good_rate=0.0, good_size=0.0)
-    values = np.array(
-        [
-            [math.log(max(1e-4, model.edits(words) / characters(words))), math.log(characters(words))]
-            for _, words in told
-        ]
-    )
-    good = fit(values, [line.is_good for line, _ in told], ("rate", "size"))
-    rate, size = (weight / scale for weight, scale in zip(good.weights, good.scales, strict=True))
-    bias = good.bias - rate * good.means[0] - size * good.means[1]
-    return ErrorModel(word, character, missed, good=bias, good_rate=rate, good_size=size)
+    model = ErrorModel(word, character, missed)
+    evidence = [[model.good_evidence(words)] for _, words in told]
+    good = fit(evidence, [line.is_good for line, _ in told], ("evidence",), directions={"evidence": 1})
+    rate = good.weights[0] / good.scales[0]
+    return replace(model, good=good.bias - rate * good.means[0], good_rate=rate)
 
 
 def _not_negative(design: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float, float]:

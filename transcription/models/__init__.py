@@ -2,6 +2,7 @@
 
 from transcription.models.audit import Audit, AuditLine
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
+from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
@@ -33,6 +34,7 @@ __all__ = [
     "ChargeState",
     "Check",
     "Collection",
+    "CollectionCalibration",
     "DisplacedText",
     "Document",
     "Export",

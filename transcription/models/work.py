@@ -19,6 +19,7 @@ class Step(models.TextChoices):
     ROUTE = "route", _("routing")
     EXPORT = "export", _("exporting")
     PROMISE = "promise", _("weighing the audits")
+    CALIBRATE = "calibrate", _("fitting word confidence")
 
 
 class Queue(models.TextChoices):
@@ -58,6 +59,9 @@ class Work(models.Model):
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
     )
     promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
+    calibration = models.ForeignKey(
+        "transcription.CollectionCalibration", on_delete=models.CASCADE, null=True, related_name="work"
+    )
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
     stage = models.PositiveSmallIntegerField(default=0)

@@ -20,6 +20,7 @@ from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
+from transcription.steps.calibrate import calibrate
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
@@ -47,6 +48,7 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
     Step.ALIGN: align,
+    Step.CALIBRATE: calibrate,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
