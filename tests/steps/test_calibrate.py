@@ -81,7 +81,7 @@ def test_a_collection_that_errs_in_a_way_of_its_own_gets_a_better_calibration(co
     assert (made.documents, made.pages, made.lines, made.words) == (6, 24, 144, 1872)
     assert made.split == "document"
     assert made.figures["after"]["log_loss"] < made.figures["before"]["log_loss"]
-    assert made.figures["after"]["ece"] < 0.04 < made.figures["before"]["ece"]
+    assert made.figures["after"]["ece"] < 0.06 < made.figures["before"]["ece"]
     assert made.figures["gain"] > made.figures["error"] > 0
     after = profile_version_of(collection)
     assert after != before

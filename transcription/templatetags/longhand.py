@@ -71,6 +71,32 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def wrong_characters(rate: float | None) -> str:
+    """An expected error rate as people count: “about 3 wrong characters in 100 expected”."""
+    if rate is None:
+        return ""
+    count = round(rate * 100)
+    if count < 1:
+        return _("fewer than 1 wrong character in 100 expected")
+    said = ngettext(
+        "about %(count)d wrong character in 100 expected", "about %(count)d wrong characters in 100 expected", count
+    )
+    return said % {"count": count}
+
+
+@register.filter
+def coordinate(number: float) -> str:
+    """A number as SVG reads it, whatever the language of the page."""
+    return f"{number:g}"
+
+
+@register.filter
+def below(height: float, floor: float) -> str:
+    """Where something of this height begins that stands on ``floor``, as SVG reads it."""
+    return coordinate(floor - height)
+
+
+@register.filter
 def millionths(amount: int) -> str:
     """Money in millionths as units with two decimals; what is less than a hundredth keeps four."""
     units = amount / 1_000_000
