@@ -108,8 +108,10 @@ def chosen(features: Sequence[Value], calibration: Calibration) -> tuple[Value, 
 
     Calibrations of earlier versions weigh fewer, votes of earlier versions hold fewer.
     """
+    if calibration.features == FEATURES[: len(features)]:
+        return tuple(features)
     known = dict(zip(FEATURES, features, strict=False))
-    return tuple(known.get(name) for name in calibration.features)
+    return tuple([known.get(name) for name in calibration.features])
 
 
 def claims_of(words: Iterable[WordVote]) -> list[Claim]:

@@ -72,15 +72,13 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def wrong_characters(rate: float | None) -> str:
-    """An expected error rate as people count: “about 3 wrong characters in 100 expected”."""
+    """An error rate as people count: “3 wrong characters in 100”."""
     if rate is None:
         return ""
     count = round(rate * 100)
     if count < 1:
-        return _("fewer than 1 wrong character in 100 expected")
-    said = ngettext(
-        "about %(count)d wrong character in 100 expected", "about %(count)d wrong characters in 100 expected", count
-    )
+        return _("under 1 wrong character in 100")
+    said = ngettext("%(count)d wrong character in 100", "%(count)d wrong characters in 100", count)
     return said % {"count": count}
 
 
