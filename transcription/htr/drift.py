@@ -1,8 +1,8 @@
 """Whether pages have come to look unlike those that a promise rests on: two-sample tests, block after block.
 
-Each block of pages is compared with the reference, feature by feature, by Kolmogorov and Smirnov's test. What all tests
-of all blocks together may cry wolf with is bounded: the k-th block is tested at the level's share 6/(π²k²), which add up
-to 1, and each feature at its part of that.
+Each block of pages is compared with the reference, feature by feature, by Kolmogorov and Smirnov's test. How often all
+tests of all blocks together cry wolf is bounded: the k-th block is tested at the share 6/(π²k²) of the level, which add
+up to 1, and each feature at its part of that.
 """
 
 from __future__ import annotations

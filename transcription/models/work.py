@@ -57,6 +57,7 @@ class Work(models.Model):
     transcript = models.ForeignKey(
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
     )
+    audit = models.ForeignKey("transcription.Audit", on_delete=models.CASCADE, null=True, related_name="work")
     promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
