@@ -35,9 +35,8 @@ class TypedForm(forms.Form):
 
 
 class VerdictForm(forms.Form):
-    verdict = forms.ChoiceField(
-        choices=[(each, each.label) for each in AuditLine.Verdict if each != AuditLine.Verdict.SAME]
-    )
+    # A number is a text as it was shown: the page does not say which is the machine's, not in its source either.
+    verdict = forms.ChoiceField(choices=[(each, each) for each in ("1", "2", "neither", "unreadable")])
     text = forms.CharField(required=False, max_length=LONGEST_LINE)
 
 
@@ -133,7 +132,10 @@ def judge(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose one of the texts, type what stands there, or say that nobody can read it."))
         return redirect("review:audit-line", pk)
-    verdict = AuditLine.Verdict(form.cleaned_data["verdict"])
+    chosen, shown = form.cleaned_data["verdict"], versions(found)
+    if chosen.isdigit() and int(chosen) > len(shown):
+        return redirect("review:audit-line", pk)
+    verdict = shown[int(chosen) - 1].verdict if chosen.isdigit() else AuditLine.Verdict(chosen)
     try:
         judge_line(found, verdict=verdict, text=form.cleaned_data["text"], judge=user)
     except Conflict as refusal:

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_GET
 
 from review import reports
 from transcription.formats.spreadsheet import inert_cell
-from transcription.models import Collection, PageState, Role
+from transcription.models import Audit, Collection, PageState, Role
 from transcription.views.access import SignedInRequest, signed_in
+from transcription.views.promise import percent
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PERIODS = {"1": 1, "7": 7, "30": 30, "all": None}
@@ -153,4 +154,26 @@ def _changes(collections: QuerySet[Collection], since: datetime | None) -> Repor
     )
 
 
-BUILDERS = {"states": _states, "confidence": _confidence, "speed": _speed, "corrections": _changes}
+def _errors(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    names = {Audit.Kind.MACHINE: _("accepted unseen"), Audit.Kind.APPROVED: _("approved")}
+    rows = [
+        (
+            each.collection,
+            names[each.kind],
+            each.pages,
+            each.lines,
+            percent(each.rate),
+            percent(each.bound) if each.bound < 1 else _("too few audits"),
+        )
+        for each in reports.measured_errors(collections, since)
+    ]
+    return Report(
+        name="errors",
+        title=_("Measured error rate"),
+        caption=_("Of text, by blind checks of random pages; with 95 % confidence it is not above the last column."),
+        columns=[_("Collection"), _("Text"), _("Pages"), _("Lines"), _("CER"), _("At most")],
+        rows=rows,
+    )
+
+
+BUILDERS = {"errors": _errors, "states": _states, "confidence": _confidence, "speed": _speed, "corrections": _changes}

@@ -235,14 +235,15 @@ def choose_threshold(
 
 def candidate_thresholds(confidences: Sequence[float], present: float) -> list[float]:
     """The confidences to try, strictest first: those that half, 60 %, … and all of the pages reach, and the ``present``
-    threshold among them. They depend on confidences alone, so that errors cannot have chosen them."""
+    threshold where it lies between them. They depend on confidences alone, so that errors cannot have chosen them."""
     if not confidences:
         return [present]
     reached = np.quantile(np.asarray(confidences, np.float64), [0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
     # Rounded down: the page that stands at a quantile reaches it.
     found = {math.floor(float(each) * 1000) / 1000 for each in reached}
-    # A stricter one than half of the pages reach would hold up the sequence for want of audits.
-    return sorted(found | ({present} if present <= max(found) else set()), reverse=True)
+    # A stricter one than half of the pages reach would hold up the sequence for want of audits; one below all of them
+    # would accept pages the like of which nobody audited.
+    return sorted(found | ({present} if min(found) <= present <= max(found) else set()), reverse=True)
 
 
 def hoeffding_bentkus(losses: Sequence[PageLoss], rate: float) -> float:

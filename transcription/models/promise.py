@@ -44,6 +44,7 @@ class Promise(models.Model):
     audits_after = models.BigIntegerField(default=0, help_text="id of the last audit before it")
     # Set when it is made; decisions and audits beyond are watched.
     watched_from = models.JSONField(default=dict, help_text="{decision, audit}: ids as it was made")
+    ended_with = models.JSONField(default=dict, help_text="{decision, audit}: ids as it expired")
     blocks = models.PositiveIntegerField(default=0, help_text="blocks of pages since, whose material was compared")
     created_at = models.DateTimeField(auto_now_add=True)
     made_at = models.DateTimeField(null=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.db.models import Max
 from django.db.models.functions import Now
 
-from transcription.models import Collection, Lane, Promise, Run, Step, Work
+from transcription.models import Audit, Collection, Lane, Promise, RouteDecision, Run, Step, Work
 from transcription.steps.queue import enqueue
 
 WEIGH_EVERY = 25  # runs of all collections: often enough to notice other material, too seldom to cost anything
@@ -48,8 +49,19 @@ def calibration_in(run: Run) -> str | None:
 def expire(promise: Promise, reason: Promise.Reason, detail: str = "") -> None:
     """End a promise, once; pages that were accepted while it stood stay accepted."""
     Promise.objects.filter(pk=promise.pk).exclude(state=Promise.State.EXPIRED).update(
-        state=Promise.State.EXPIRED, expired_at=Now(), reason=reason, detail=detail
+        state=Promise.State.EXPIRED,
+        expired_at=Now(),
+        reason=reason,
+        detail=detail,
+        ended_with=last_ids(promise.collection_id),
     )
+
+
+def last_ids(collection_id: int) -> dict[str, int]:
+    """How far decisions and audits of a collection have come, by the ids of the last ones."""
+    decisions = RouteDecision.objects.filter(page__collection=collection_id).aggregate(last=Max("pk"))["last"]
+    audits = Audit.objects.filter(collection=collection_id).aggregate(last=Max("pk"))["last"]
+    return {"decision": decisions or 0, "audit": audits or 0}
 
 
 def weigh_now_and_then(run: Run) -> None:

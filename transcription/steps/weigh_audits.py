@@ -10,10 +10,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from transcription.htr import risk
 from transcription.htr.drift import drifted
@@ -21,7 +22,7 @@ from transcription.models import Audit, Collection, Page, PageState, Promise, Ro
 from transcription.models.route import LOW_CONFIDENCE
 from transcription.steps.draw_audits import draw_missing, usual_size
 from transcription.steps.material import CHARACTERS, watched
-from transcription.steps.promises import calibration_in, expire, open_promise
+from transcription.steps.promises import calibration_in, expire, last_ids, open_promise
 from transcription.steps.queue import finishing
 from transcription.steps.route import decide_again
 
@@ -38,6 +39,7 @@ class Weighed:
 
     audit: int
     confidence: float
+    settled_at: datetime
     lines: int
     loss: risk.PageLoss
 
@@ -84,9 +86,15 @@ def weighed(promise: Promise, *, after: int = 0) -> list[Weighed]:
         kind=Audit.Kind.MACHINE,
         run__profile_version=promise.profile_version_id,
         pk__gt=max(after, promise.audits_after),
-    ).exclude(state=Audit.State.OVERTAKEN)
-    counted: list[Weighed] = []
-    for audit in audits.select_related("page").prefetch_related("lines").order_by("pk"):
+    )
+    return counted(audits)
+
+
+def counted(audits: QuerySet[Audit]) -> list[Weighed]:
+    """Those of ``audits`` that count, in the order in which they were drawn: all before the first that is open."""
+    found: list[Weighed] = []
+    standing = audits.exclude(state=Audit.State.OVERTAKEN).select_related("page").prefetch_related("lines")
+    for audit in standing.order_by("pk"):
         if audit.state == Audit.State.OPEN:
             if audit.page.run_id == audit.run_id:
                 break
@@ -94,8 +102,10 @@ def weighed(promise: Promise, *, after: int = 0) -> list[Weighed]:
         lines = [
             risk.CheckedLine(line.hits, line.size, line.edits or 0, line.characters or 0) for line in audit.lines.all()
         ]
-        counted.append(Weighed(audit.pk, audit.confidence, len(lines), risk.page_loss(lines, audit.weight)))
-    return counted
+        assert audit.settled_at is not None
+        loss = risk.page_loss(lines, audit.weight)
+        found.append(Weighed(audit.pk, audit.confidence, audit.settled_at, len(lines), loss))
+    return found
 
 
 def heaviest_page(collection: Collection, decisions: QuerySet[RouteDecision]) -> float:
@@ -129,7 +139,7 @@ def _begin(collection: Collection, error: float, run: Run) -> Promise | None:
     if last is not None:
         decisions_after, audits_after = last.decisions_after, last.audits_after
         if last.reason not in _REUSABLE:
-            decisions_after, audits_after = _last_ids(collection)
+            decisions_after, audits_after = last.ended_with["decision"], last.ended_with["audit"]
     decisions = acceptable(_decided(collection.pk, run.profile_version_id, decisions_after))
     confidences = list(decisions.values_list("confidence", flat=True))
     if len(confidences) < LEAST_DECIDED:
@@ -148,11 +158,6 @@ def _begin(collection: Collection, error: float, run: Run) -> Promise | None:
     )
 
 
-def _last_ids(collection: Collection) -> tuple[int, int]:
-    decisions = RouteDecision.objects.filter(page__collection=collection).aggregate(last=Max("pk"))["last"]
-    return decisions or 0, Audit.objects.filter(collection=collection).aggregate(last=Max("pk"))["last"] or 0
-
-
 def _choose(promise: Promise, collection: Collection) -> None:
     """Take the lowest threshold that the audits allow; one that was taken is never given up for a stricter one."""
     audits = weighed(promise)
@@ -169,13 +174,12 @@ def _choose(promise: Promise, collection: Collection) -> None:
     promise.pages, promise.lines = len(used), sum(audit.lines for audit in used)
     promise.measured = risk.measured_rate([audit.loss for audit in used])
     if not standing:
-        decision, audit = _last_ids(collection)
-        promise.watched_from = {"decision": decision, "audit": audits[-1].audit if audits else audit}
+        promise.watched_from = last_ids(collection.pk) | {"audit": audits[-1].audit}
         latest = decided_for(promise).order_by("-pk").values_list("features", flat=True)[:MATERIAL_OF]
         promise.material = watched(latest)
+        promise.made_at = timezone.now()
     promise.state = Promise.State.STANDING
     promise.save()
-    Promise.objects.filter(pk=promise.pk, made_at=None).update(made_at=Now())
 
 
 def _is_ended(promise: Promise) -> bool:

@@ -138,8 +138,8 @@ def expiry(found: Promise) -> str:
 
 
 def percent(share: float) -> str:
-    """Such as “8 %” or “7.5 %”."""
-    return f"{formats.number_format(round(100 * share, 1)).removesuffix('.0')} %"
+    """Such as “8 %” or “7.5 %”; the space does not break."""
+    return f"{formats.number_format(round(100 * share, 1)).removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
 def _beside(found: Promise) -> list[str]:
