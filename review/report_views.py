@@ -170,7 +170,7 @@ def _errors(collections: QuerySet[Collection], since: datetime | None) -> Report
     return Report(
         name="errors",
         title=_("Measured error rate"),
-        caption=_("Of text, by blind checks of random pages; with 95 % confidence it is not above the last column."),
+        caption=_("Of text, by blind checks of random pages; the last column is above the true rate 19 times in 20."),
         columns=[_("Collection"), _("Text"), _("Pages"), _("Lines"), _("CER"), _("At most")],
         rows=rows,
     )
