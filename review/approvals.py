@@ -10,6 +10,7 @@ from review.claims import NotInReview, lock, require_hold
 from review.models import Approval
 from transcription.models import Line, Page, PageState
 from transcription.steps.correct import save_line
+from transcription.steps.draw_audits import draw_approved_audit
 from transcription.steps.placement import use_kept
 
 LONGEST_ACTIVE_SECONDS = 12 * 3600.0
@@ -33,6 +34,7 @@ def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: 
         locked.approved_at = approval.created_at
         locked.approved_whole = mode == Approval.Mode.WHOLE_PAGE
         _move(locked, PageState.REVIEWED)
+        draw_approved_audit(locked)
         claim.delete()
     return approval
 

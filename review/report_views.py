@@ -19,8 +19,9 @@ from review import reliability_report, reports
 from review.reliability_diagram import Diagram, diagram
 from transcription.formats.spreadsheet import inert_cell
 from transcription.htr.confidence import UNCALIBRATED
-from transcription.models import Collection, PageState, Role
+from transcription.models import Audit, Collection, PageState, Role
 from transcription.views.access import SignedInRequest, signed_in
+from transcription.views.promise import percent
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PERIODS = {"1": 1, "7": 7, "30": 30, "all": None}
@@ -204,10 +205,33 @@ def _reliability(collections: QuerySet[Collection], _since: datetime | None) -> 
     )
 
 
+def _errors(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    names = {Audit.Kind.MACHINE: _("accepted unseen"), Audit.Kind.APPROVED: _("approved")}
+    rows = [
+        (
+            each.collection,
+            names[each.kind],
+            each.pages,
+            each.lines,
+            percent(each.rate),
+            percent(each.bound) if each.bound < 1 else _("too few audits"),
+        )
+        for each in reports.measured_errors(collections, since)
+    ]
+    return Report(
+        name="errors",
+        title=_("Measured error rate"),
+        caption=_("Of text, by blind checks of random pages; the last column is above the true rate 19 times in 20."),
+        columns=[_("Collection"), _("Text"), _("Pages"), _("Lines"), _("CER"), _("At most")],
+        rows=rows,
+    )
+
+
 BUILDERS = {
+    "errors": _errors,
     "states": _states,
     "confidence": _confidence,
-    "reliability": _reliability,
     "speed": _speed,
+    "reliability": _reliability,
     "corrections": _changes,
 }

@@ -24,13 +24,25 @@ from tests.factories import (
     create_layout,
     create_membership,
     create_page,
+    create_profile_version,
     create_revision,
     create_run,
     create_user,
     create_vote,
     word,
 )
-from transcription.models import Collection, CollectionCalibration, Line, Page, PageState, Role, Source, Vote
+from tests.steps.audited import TEXT, decided_page, settle
+from transcription.models import (
+    Audit,
+    Collection,
+    CollectionCalibration,
+    Line,
+    Page,
+    PageState,
+    Role,
+    Source,
+    Vote,
+)
 
 
 @pytest.fixture
@@ -266,3 +278,19 @@ class TestReliability:
 def as_lead(client: Client, collection: Collection) -> str:
     client.force_login(create_membership(collection=collection, role=Role.LEAD).user)
     return client.get(reverse("reports:overview"), {"collection": collection.pk}).content.decode()
+
+
+def test_the_measured_error_rate_is_that_of_the_audited_text_accepted_unseen(db: None) -> None:
+    collection = create_collection(title="Registers", audit_rate=1.0)
+    version = create_profile_version()
+    pages = [decided_page(collection, version, lines=1) for _ in range(8)]
+    wrong = TEXT.replace("Mary", "Mari")
+    for number, audit in enumerate(Audit.objects.order_by("pk")):
+        if number < 6:
+            settle(audit, truth=wrong if number == 0 else TEXT)
+    [measured] = reports.measured_errors(only(collection), None)
+    assert (measured.collection, measured.kind, measured.pages, measured.lines) == ("Registers", "machine", 6, 6)
+    assert measured.rate == pytest.approx(1 / (6 * len(TEXT)))
+    assert measured.bound > measured.rate
+    assert len(pages) == 8
+    assert reports.measured_errors(only(collection), timezone.now()) == []

@@ -45,7 +45,7 @@ def audited(line: Line, truth: str | None) -> AuditLine:
         collection=line.page.collection,
         page=line.page,
         run=line.page.run,
-        kind="unseen",
+        kind="machine",
         seed=1,
         confidence=0.9,
         size=20,

@@ -34,9 +34,8 @@ class Audit(models.Model):
     """
 
     class Kind(models.TextChoices):
-        UNSEEN = "unseen", _("accepted unseen")
-        BELOW = "below", _("below the threshold")
-        APPROVED = "approved", _("approved")
+        MACHINE = "machine", _("read by the machine")
+        APPROVED = "approved", _("approved by a person")
 
     class State(models.TextChoices):
         OPEN = "open", _("open")

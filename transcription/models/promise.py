@@ -39,6 +39,12 @@ class Promise(models.Model):
     pages = models.PositiveIntegerField(default=0, help_text="audited pages at that threshold")
     lines = models.PositiveIntegerField(default=0, help_text="audited lines of them")
     measured = models.FloatField(null=True, help_text="error rate in these audits")
+    # What is older was read or audited under other conditions and is no evidence for this promise.
+    decisions_after = models.BigIntegerField(default=0, help_text="id of the last decision before it")
+    audits_after = models.BigIntegerField(default=0, help_text="id of the last audit before it")
+    # Set when it is made; decisions and audits beyond are watched.
+    watched_from = models.JSONField(default=dict, help_text="{decision, audit}: ids as it was made")
+    ended_with = models.JSONField(default=dict, help_text="{decision, audit}: ids as it expired")
     blocks = models.PositiveIntegerField(default=0, help_text="blocks of pages since, whose material was compared")
     created_at = models.DateTimeField(auto_now_add=True)
     made_at = models.DateTimeField(null=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+LOW_CONFIDENCE = "low-confidence"  # the one reason that is about the threshold
+
 
 class RouteDecision(models.Model):
     class Outcome(models.TextChoices):
@@ -25,6 +27,11 @@ class RouteDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome}: {', '.join(self.reasons)}"
+
+    @property
+    def is_only_unsure(self) -> bool:
+        """Whether only its confidence keeps the page in review: a lower threshold would accept it."""
+        return bool(self.reasons == [LOW_CONFIDENCE])
 
     @property
     def counted_reasons(self) -> list[tuple[str, int | None]]:

@@ -58,6 +58,7 @@ class Work(models.Model):
     transcript = models.ForeignKey(
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
     )
+    audit = models.ForeignKey("transcription.Audit", on_delete=models.CASCADE, null=True, related_name="work")
     promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
     calibration = models.ForeignKey(
         "transcription.CollectionCalibration", on_delete=models.CASCADE, null=True, related_name="work"

@@ -31,6 +31,7 @@ from transcription.steps.score import score
 from transcription.steps.segment import segment
 from transcription.steps.unpack import unpack
 from transcription.steps.vote import vote
+from transcription.steps.weigh_audits import weigh_audits
 from transcription.steps.workers import held_engine_digests, load_due_engines, report_worker
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.EXPORT: export,
     Step.ALIGN: align,
     Step.CALIBRATE: calibrate,
+    Step.PROMISE: weigh_audits,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}

@@ -1,6 +1,7 @@
 """`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth;
 `evaluate layout PATH --segmenter NAME --json`: how well lines are found; `evaluate checks PATH [--engine NAME] --json`:
-how often checks of texts raise a false alarm."""
+how often checks of texts raise a false alarm; `evaluate promise LINES --collections 500 --json`: whether promises on
+the error rate are kept."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from transcription.steps.profiles import (
 from transcription.training.checks_evaluation import evaluate_checks
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
 from transcription.training.layout_evaluation import evaluate_layout
+from transcription.training.promise_evaluation import evaluate_promise
 
 
 class Command(BaseCommand):
@@ -34,7 +36,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["lines", "pages", "layout", "checks"])
+        parser.add_argument("what", choices=["lines", "pages", "layout", "checks", "promise"])
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
@@ -55,6 +57,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--split", default="dev")
         parser.add_argument("--limit", type=int, default=0, help="at most so many lines or pages a set")
+        parser.add_argument("--collections", type=int, default=500, help="promise: how many are simulated")
         parser.add_argument("--sets", help="comma-separated names (default: all)")
         parser.add_argument("--json", action="store_true", help="print JSON (default: a table)")
 
@@ -63,12 +66,14 @@ class Command(BaseCommand):
             report = self._report(what, path, options)
         except LonghandError as error:
             raise CommandError(error.message) from error
-        table = {"layout": _as_layout_table, "checks": _as_checks_table}.get(what, _as_table)
+        table = {"layout": _as_layout_table, "checks": _as_checks_table, "promise": _as_rows}.get(what, _as_table)
         self.stdout.write(_as_json(report) if json else table(report))
 
     def _report(self, what: str, path: Path, options: dict[str, Any]) -> Report:
         if what == "layout":
             return self._layout(path, options)
+        if what == "promise":
+            return self._promise(path, options)
         return self._checks(path, options) if what == "checks" else self._evaluate(what, path, options)
 
     def _checks(self, path: Path, options: dict[str, Any]) -> Report:
@@ -82,6 +87,21 @@ class Command(BaseCommand):
             passes = passes_of_profile(options["profile"])
         sets = options["sets"].split(",") if options["sets"] else None
         return evaluate_checks(path, options["split"], passes, limit=options["limit"], sets=sets)
+
+    def _promise(self, path: Path, options: dict[str, Any]) -> Report:
+        calibration = _calibration()
+        if options["engine"] or calibration is None:
+            raise CommandError(
+                "A promise rests on calibrated confidence: give no --engine, and a calibrated --profile."
+            )
+        return evaluate_promise(
+            path,
+            options["split"],
+            passes_of_profile(options["profile"] or DEFAULT_PROFILE),
+            calibration,
+            collections=options["collections"],
+            sets=options["sets"].split(",") if options["sets"] else None,
+        )
 
     def _layout(self, path: Path, options: dict[str, Any]) -> Report:
         if options["engine"] or (options["profile"] and not options["recognition"]):
@@ -135,6 +155,10 @@ def passes_of_profile(name: str) -> list[Pass]:
         for stage in DEFAULT_STAGES
         for recipe in stage
     ]
+
+
+def _as_rows(report: Report) -> str:
+    return "\n".join(f"{name.replace('_', ' '):<28}{value}" for name, value in report.items())
 
 
 def _as_json(report: Report) -> str:
