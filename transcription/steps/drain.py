@@ -20,6 +20,7 @@ from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
+from transcription.steps.calibrate import calibrate
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
@@ -30,6 +31,7 @@ from transcription.steps.score import score
 from transcription.steps.segment import segment
 from transcription.steps.unpack import unpack
 from transcription.steps.vote import vote
+from transcription.steps.weigh_audits import weigh_audits
 from transcription.steps.workers import held_engine_digests, load_due_engines, report_worker
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
     Step.ALIGN: align,
+    Step.CALIBRATE: calibrate,
+    Step.PROMISE: weigh_audits,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}

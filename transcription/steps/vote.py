@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from transcription.engines.word_lists import word_list
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.checks import Context
-from transcription.htr.confidence import UNCALIBRATED, line_confidence
+from transcription.htr.confidence import UNCALIBRATED, Knows, claims_of, line_confidence
+from transcription.htr.known_words import KnownWords
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
@@ -51,8 +53,9 @@ def vote(work: Work, token: uuid.UUID) -> None:
         )
     calibration = calibration_of(run)
     contexts = contexts_of(run)
+    knows = KnownWords(word_list(run.page.collection.language), lexicon_at(work.collection_id, run.vocabulary))
     votes = [
-        _row(run, line, work.stage, readings.get(line, []), calibration, contexts.get(line, Context()))
+        _row(run, line, work.stage, readings.get(line, []), calibration, knows, contexts.get(line, Context()))
         for line in lines
     ]
     _suggest(votes, run, work)
@@ -90,13 +93,25 @@ def _row(
     stage: int,
     readings: list[voting.PassReading],
     calibration: Calibration,
+    knows: Knows,
     context: Context,
 ) -> Vote:
+    errors = calibration.errors
     if not readings:
         checks = without_readings(context)
-        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id, checks=checks)
+        return Vote(
+            run=run,
+            line_id=line,
+            stage=stage,
+            confidence=0.0,
+            expected_edits=errors.edits([]) if errors else None,
+            good=errors.good_line([]) if errors else None,
+            calibration=calibration.id,
+            checks=checks,
+        )
     voters, left_out = heard(readings, context)
-    consensus, checks = judged(voting.vote(voters, calibration=calibration), voters, context, left_out)
+    consensus, checks = judged(voting.vote(voters, calibration=calibration, knows=knows), voters, context, left_out)
+    claims = claims_of(consensus.words)
     return Vote(
         run=run,
         line_id=line,
@@ -104,6 +119,8 @@ def _row(
         text=clean(consensus.text),
         words=words_as_json(consensus),
         confidence=line_confidence(consensus.words),
+        expected_edits=round(errors.edits(claims), 3) if errors else None,
+        good=round(errors.good_line(claims), 4) if errors else None,
         calibration=calibration.id,
         checks=checks,
     )
@@ -117,6 +134,7 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
         for key in ("score", "confidence", "support"):
             row[key] = round(row[key], 4)
         row["span"] = _rounded(word.span)
+        row["features"] = [None if value is None else round(value, 4) for value in word.features]
         row["passes"] = list(word.passes)
         row["alternatives"] = [
             {
