@@ -14,6 +14,7 @@ from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
+from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.transcript import Source, TranscriptRevision
@@ -51,6 +52,8 @@ __all__ = [
     "ProfileVersion",
     "Queue",
     "Reading",
+    "ReplacedLine",
+    "Replacement",
     "Role",
     "RouteDecision",
     "Run",

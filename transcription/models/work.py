@@ -18,6 +18,7 @@ class Step(models.TextChoices):
     ALIGN = "align", _("placing a brought transcript")
     ROUTE = "route", _("routing")
     EXPORT = "export", _("exporting")
+    REPLACE = "replace", _("replacing in many texts")
 
 
 class Queue(models.TextChoices):
@@ -55,6 +56,9 @@ class Work(models.Model):
     export = models.ForeignKey("transcription.Export", on_delete=models.CASCADE, null=True, related_name="work")
     transcript = models.ForeignKey(
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
+    )
+    replacement = models.ForeignKey(
+        "transcription.Replacement", on_delete=models.CASCADE, null=True, related_name="work"
     )
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
