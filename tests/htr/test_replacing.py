@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transcription.htr.replacing import Pattern, database_pattern, pieces, places, replaced, spoils_characters
@@ -91,6 +91,7 @@ def test_what_is_stored_is_clean_and_outside_of_places_nothing_changes(text: str
 
 
 @pytest.mark.django_db
+@settings(max_examples=60, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=5), patterns)
 def test_the_database_leaves_out_no_text_that_has_a_place(lines: list[str], pattern: Pattern) -> None:
     from django.db import connection

@@ -39,7 +39,7 @@ class Piece:
 
 
 def places(text: str, pattern: Pattern) -> list[tuple[int, int]]:
-    """Where ``pattern`` would change ``text``: (start, end) of each place, in code points and in order; none overlap."""
+    """Where ``pattern`` would change ``text``: (start, end) of each place, in code points and in order."""
     find, standing = pattern.find, text
     if not pattern.match_case:
         find, standing = _folded(find), _folded(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection as Container
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -91,7 +91,7 @@ FROM transcription_page page
 JOIN transcription_layoutline place ON place.layout_id = page.layout_id
 JOIN transcription_line line ON line.id = place.line_id
 JOIN transcription_transcriptrevision revision ON revision.id = line.current_id
-WHERE page.collection_id = %(collection)s AND revision.text {operator} %(pattern)s AND revision.id <= %(as_of)s
+WHERE page.collection_id = %(collection)s AND revision.text {operator} {right} AND revision.id <= %(as_of)s
 """
 _KEY = "page.document_id, page.position, page.id, place.position"
 
@@ -162,6 +162,21 @@ def found_lines(
             return found, False
 
 
+def count_open(*, collection_id: int, patterns: Sequence[Pattern]) -> list[int]:
+    """How many places each of ``patterns``, case matched, has in machine texts that may be changed; in one reading."""
+    counts = [0] * len(patterns)
+    if not patterns:
+        return counts
+    parameters = _parameters(collection_id, patterns[0], typed=False, as_of=present_revision())
+    parameters["pattern"] = [database_pattern(pattern)[1] for pattern in patterns]
+    sql = f"SELECT revision.text {_LINES.format(operator='LIKE', right='ANY(%(pattern)s)')} AND {_STANDING} = 'free'"
+    for (text,) in _rows(sql, parameters):
+        for number, pattern in enumerate(patterns):
+            if pattern.find in text:
+                counts[number] += len(places(text, pattern))
+    return counts
+
+
 def pages_with_places(
     *, collection_id: int, pattern: Pattern, typed: bool, as_of: int, after: int, limit: int
 ) -> list[int]:
@@ -180,7 +195,7 @@ def is_typed(source: str) -> bool:
 
 
 def _lines(pattern: Pattern) -> str:
-    return _LINES.format(operator=database_pattern(pattern)[0])
+    return _LINES.format(operator=database_pattern(pattern)[0], right="%(pattern)s")
 
 
 def _parameters(collection_id: int, pattern: Pattern, typed: bool, as_of: int) -> dict[str, Any]:
