@@ -51,9 +51,8 @@ def mark_words(
             words.extend(_as_voted(index, word, index in settled) for index, word in known[low:high])
         elif tag == "replace" and high - low == last - first:
             pairs = zip(known[low:high], tokens[first:last], strict=True)
-            words.extend(
-                _in_place_of(index, word, token, unseen and index not in settled) for (index, word), token in pairs
-            )
+            for (index, word), token in pairs:
+                words.append(_in_place_of(index, word, token, unseen=unseen and index not in settled))
         else:
             spans = _spread([word for _, word in known[low:high]], last - first)
             words.extend(_typed(token, span) for token, span in zip(tokens[first:last], spans, strict=True))
@@ -73,7 +72,7 @@ def _as_voted(index: int, word: dict[str, Any], settled: bool) -> MarkedWord:
     )
 
 
-def _in_place_of(index: int, word: dict[str, Any], token: str, unseen: bool) -> MarkedWord:
+def _in_place_of(index: int, word: dict[str, Any], token: str, *, unseen: bool) -> MarkedWord:
     machine = Alternative(text=word["text"], passes=list(word.get("passes", ())))
     others = [Alternative(text=each["text"], passes=list(each["passes"])) for each in word["alternatives"]]
     return MarkedWord(

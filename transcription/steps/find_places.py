@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from transcription.errors import BadInput
@@ -24,7 +24,7 @@ from transcription.models import Page, Source, TranscriptRevision
 from transcription.models.page import FINISHED_STATES
 
 LONGEST = 200  # characters of what is looked for, and of what is put there
-_BATCH = 500  # rows fetched at once while a part of the preview is filled
+_FEW_PAGES = 40  # that are looked through first to fill a part of the preview
 
 
 class Standing(StrEnum):
@@ -144,22 +144,35 @@ def found_lines(
 ) -> tuple[list[FoundLine], bool]:
     """The next ``size`` lines that may be changed behind the key ``after``, and whether there are more."""
     found: list[FoundLine] = []
-    parameters = _parameters(collection_id, pattern, typed, as_of) | {"limit": _BATCH}
-    while True:
-        behind = f"AND ({_KEY}) > (%(document)s, %(page_position)s, %(page)s, %(position)s)" if after else ""
-        sql = (
-            f"SELECT {_KEY}, line.id, revision.id, revision.text {_lines(pattern)} {behind} "
-            f"AND {_STANDING} = '{Standing.FREE}' ORDER BY {_KEY} LIMIT %(limit)s"
-        )
-        rows = list(_rows(sql, parameters | (after._asdict() if after else {})))
-        for row in rows:
-            after = Key(*row[:4])
-            if places(row[6], pattern):
+    parameters = _parameters(collection_id, pattern, typed, as_of)
+    sql = (
+        f"SELECT {_KEY}, line.id, revision.id, revision.text {_lines(pattern)} "
+        f"AND page.id = ANY(%(pages)s) AND {_STANDING} = '{Standing.FREE}' ORDER BY {_KEY}"
+    )
+    for pages in _pages_in_order(collection_id, after):
+        for row in _rows(sql, parameters | {"pages": pages}):
+            key = Key(*row[:4])
+            if (after is None or key > after) and places(row[6], pattern):
                 if len(found) == size:
                     return found, True
-                found.append(FoundLine(after, *row[4:]))
-        if len(rows) < _BATCH:
-            return found, False
+                found.append(FoundLine(key, *row[4:]))
+    return found, False
+
+
+def _pages_in_order(collection_id: int, after: Key | None) -> Iterator[list[int]]:
+    """Pages of the collection from that of ``after`` on, a few first and then more and more at once: what stands
+    everywhere is found on the first of them, and what is rare takes a handful of queries."""
+    order = ("document", "position", "pk")
+    pages = Page.objects.filter(collection=collection_id).order_by(*order)
+    if after is not None:
+        here = Q(document=after.document, position=after.page_position)
+        later = Q(document=after.document, position__gt=after.page_position)
+        pages = pages.filter(Q(document__gt=after.document) | later | (here & Q(pk__gte=after.page)))
+    ids = list(pages.values_list("pk", flat=True))
+    first, count = 0, _FEW_PAGES
+    while first < len(ids):
+        yield ids[first : first + count]
+        first, count = first + count, 4 * count
 
 
 def count_open(*, collection_id: int, patterns: Sequence[Pattern]) -> list[int]:
