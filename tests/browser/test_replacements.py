@@ -58,6 +58,7 @@ def test_what_is_misread_everywhere_is_replaced_and_taken_back(
     tab.keyboard.press("j")
     tab.keyboard.press("j")
     tab.keyboard.press("Space")
+    expect(tab.locator(".place ins").first).to_be_visible()
     button = tab.locator("[data-replace] [type=submit]")
     expect(button).to_have_text("Replace 3 places")
     expect(tab.locator(".place-kept").nth(1)).to_be_visible()

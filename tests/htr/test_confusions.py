@@ -13,14 +13,14 @@ def test_a_letter_that_is_always_corrected_is_proposed_once_for_all_words() -> N
 
 
 def test_places_that_people_let_stand_count_against_it() -> None:
-    pairs = [("ſor", "for")] * 3 + [("ſaid", "ſaid")]
+    pairs = [("ſor", "for"), ("ſort", "fort"), ("ſo", "fo"), ("ſaid", "ſaid")]
     by_pattern = {each.pattern: each for each in confusions(pairs)}
     assert (by_pattern[Pattern("ſo", "fo")].seen, by_pattern[Pattern("ſo", "fo")].precision) == (3, 1.0)
     assert by_pattern[Pattern("ſ", "f")].precision == 0.75
 
 
 def test_letters_that_are_mostly_right_are_proposed_with_their_neighbors_only() -> None:
-    pairs = [("tbe", "the")] * 4 + [("be bold", "be bold")] * 5
+    pairs = [("tbe", "the"), ("tbis", "this"), ("tbat", "that")] + [("be bold", "be bold")] * 5
     found = {each.pattern for each in confusions(pairs)}
     assert Pattern("b", "h") not in found
     assert Pattern("tb", "th") in found
@@ -29,6 +29,11 @@ def test_letters_that_are_mostly_right_are_proposed_with_their_neighbors_only() 
 def test_a_word_for_a_word_is_whole() -> None:
     found = confusions([("ye parish", "the parish")] * 3 + [("yeoman", "yeoman")] * 9)
     assert [each.pattern for each in found] == [Pattern("ye", "the", whole_words=True)]
+
+
+def test_letters_that_were_corrected_in_one_word_only_are_not_generalised() -> None:
+    [found] = confusions([("firft", "first")] * 5)
+    assert found.pattern == Pattern("firft", "first", whole_words=True)
 
 
 def test_twice_is_no_system() -> None:

@@ -187,9 +187,10 @@ def test_a_replaced_word_stays_as_doubtful_as_it_was_until_a_person_decides(page
 
 def corrected_collection(times: int = 3) -> Collection:
     collection = create_collection()
-    for _ in range(times):
-        line = create_written_page(collection=collection, text=["ſor the"], image=False).lines.get()
-        create_revision(line=line, text="for the", author=create_user())
+    for number in range(times):
+        end = "ei" if number else "or"
+        line = create_written_page(collection=collection, text=[f"ſ{end} the"], image=False).lines.get()
+        create_revision(line=line, text=f"f{end} the", author=create_user())
     create_written_page(collection=collection, text=["of ſaid pariſh"], image=False)
     return collection
 

@@ -14,10 +14,27 @@ from django.utils import timezone
 
 from tests.factories import create_failure, create_page, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
-from transcription.models import Export, Line, Original, Page, PageState, Part, Reading, Step, Vote, Work, WorkState
+from transcription.htr.replacing import Pattern
+from transcription.models import (
+    Export,
+    Line,
+    Original,
+    Page,
+    PageState,
+    Part,
+    Reading,
+    ReplacedLine,
+    Replacement,
+    Step,
+    TranscriptRevision,
+    Vote,
+    Work,
+    WorkState,
+)
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
+from transcription.steps.replace import request_replacement, request_undo
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +159,35 @@ def trust_a_text_that_failed(page: Page) -> None:
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
 
 
+def replaced_text(page: Page) -> Replacement:
+    """A replacement that was made on the page and taken back."""
+    seen = TranscriptRevision.objects.latest("pk").pk
+    pattern, author = Pattern("rector", "Rector"), create_user()
+    made = request_replacement(
+        collection=page.collection, pattern=pattern, typed=False, as_of=seen, left_out={}, author=author
+    )
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    request_undo(made, by=author)
+    work_until_nothing_is_due()
+    assert violations() == []
+    return made
+
+
+def forget_a_replaced_line(page: Page) -> None:
+    replaced_text(page).changed.earliest("pk").delete()
+
+
+def mix_up_a_replaced_line(page: Page) -> None:
+    first = replaced_text(page).changed.earliest("pk")
+    ReplacedLine.objects.filter(pk=first.pk).update(before=first.after_id)
+
+
+def lose_a_replacements_work(page: Page) -> None:
+    made = replaced_text(page)
+    Replacement.objects.filter(pk=made.pk).update(state=Replacement.State.UNDOING)
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -162,6 +208,9 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (skip_a_revision_number, "revisions of a line are numbered without gaps"),
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
+    (forget_a_replaced_line, "a replacement counts the lines and places that it changed, and those taken back"),
+    (mix_up_a_replaced_line, "what a replacement wrote stands between what was there before and what took it back"),
+    (lose_a_replacements_work, "a replacement in motion has open work or an open failure"),
     (lose_an_exports_file, "a done export has a file"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]

@@ -16,7 +16,8 @@ from transcription.htr.replacing import Pattern, places, replaced
 from transcription.htr.text import clusters, words
 
 FEWEST = 3  # corrections; fewer are no system
-LEAST_PRECISION = 0.5
+FEWEST_WORDS = 2  # in which letters were corrected; of one word only the whole word is known
+LEAST_PRECISION = 0.6
 MOST_WEIGHED = 200  # candidates that are counted against all lines
 EXAMPLES = 3
 _LONGEST = 3  # characters that are taken for one another; more is another word
@@ -46,9 +47,13 @@ def confusions(pairs: Sequence[tuple[str, str]]) -> list[Confusion]:
             for pattern in _patterns(before, after):
                 counts[pattern] += 1
                 examples[pattern][before, after] += 1
-    frequent = [pattern for pattern, times in counts.most_common(MOST_WEIGHED) if times >= FEWEST]
+    frequent = [
+        pattern
+        for pattern, times in counts.most_common()
+        if times >= FEWEST and (pattern.whole_words or len(examples[pattern]) >= FEWEST_WORDS)
+    ]
     weighed = []
-    for pattern in frequent:
+    for pattern in frequent[:MOST_WEIGHED]:
         seen = sum(len(places(machine, pattern)) for machine, _ in pairs if pattern.find in machine)
         if seen and counts[pattern] / seen >= LEAST_PRECISION:
             shown = tuple(example for example, _ in examples[pattern].most_common(EXAMPLES))
