@@ -20,7 +20,7 @@ from transcription.htr.replacing import Pattern
 from transcription.models import Collection, Page, PageState, Queue, Replacement, Role, Source
 from transcription.steps.drain import drain
 from transcription.steps.find_places import present_revision
-from transcription.steps.replace import request_replacement
+from transcription.steps.replace import request_replacement, request_undo
 
 pytestmark = pytest.mark.django_db
 
@@ -183,6 +183,17 @@ def test_a_replaced_word_stays_as_doubtful_as_it_was_until_a_person_decides(page
     reviewer = create_reviewer(page.collection)
     correct_line(line=line, text="the first day", base_revision=2, decisions=[], reviewer=reviewer)
     assert current_line_data(line)["words"][1]["settled"]
+
+
+def test_a_lines_history_names_the_replacement_and_its_undo(client: Client, page: Page) -> None:
+    made = asked(page)
+    drain(Queue.CPU)
+    request_undo(made, by=create_user())
+    drain(Queue.CPU)
+    client.force_login(create_reviewer(page.collection))
+    shown = client.get(reverse("review:line-history", args=[page.lines.earliest("pk").pk])).content.decode()
+    assert "ſ → f in many lines" in shown
+    assert "ſ → f taken back" in shown
 
 
 def corrected_collection(times: int = 3) -> Collection:
