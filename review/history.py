@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 
+from django.utils.translation import gettext as _
+
 from review.editor import revision_origin, revision_title
-from transcription.models import Line, Reading
+from transcription.models import Line, Reading, TranscriptRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class PastText:
-    """One revision as the history shows it; ``author``, or the file that was brought, is empty for the machine."""
+    """One revision as the history shows it; ``author``, or the file that was brought, is empty for the machine.
+    ``note`` says which replacement made it or was taken back by it."""
 
     number: int
     source: str
@@ -28,6 +31,7 @@ class PastText:
     title: str
     created_at: datetime
     pieces: list[Piece]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def past_texts(line: Line) -> list[PastText]:
     """The line's revisions, newest first, each against the one before it."""
     past: list[PastText] = []
     before = ""
-    revisions = line.revisions.select_related("author", "transcript").defer("transcript__data")
+    related = ("author", "transcript", "replaced__replacement", "restores__replacement")
+    revisions = line.revisions.select_related(*related).defer("transcript__data")
     for revision in revisions.order_by("number"):
         pieces = difference(before, revision.text) if past else [Piece("same", revision.text)]
         past.append(
@@ -68,10 +73,20 @@ def past_texts(line: Line) -> list[PastText]:
                 revision_title(revision),
                 revision.created_at,
                 pieces,
+                _note(revision),
             )
         )
         before = revision.text
     return past[::-1]
+
+
+def _note(revision: TranscriptRevision) -> str:
+    made, taken_back = getattr(revision, "replaced", None), getattr(revision, "restores", None)
+    if made is not None:
+        return _("%(replacement)s in many lines") % {"replacement": made.replacement}
+    if taken_back is not None:
+        return _("%(replacement)s taken back") % {"replacement": taken_back.replacement}
+    return ""
 
 
 def pass_texts(line: Line) -> list[PassText]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from tests.factories import create_failure, create_page, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
+from transcription.htr.replacing import Pattern
 from transcription.models import (
     Audit,
     AuditLine,
@@ -25,8 +26,11 @@ from transcription.models import (
     Part,
     Promise,
     Reading,
+    ReplacedLine,
+    Replacement,
     RouteDecision,
     Step,
+    TranscriptRevision,
     Vote,
     Work,
     WorkState,
@@ -34,6 +38,7 @@ from transcription.models import (
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
+from transcription.steps.replace import request_replacement, request_undo
 
 pytestmark = pytest.mark.django_db
 
@@ -191,6 +196,35 @@ def promise_on_nothing(page: Page) -> None:
     Promise.objects.create(collection=page.collection, profile_version=version, error=0.1, **made)
 
 
+def replaced_text(page: Page) -> Replacement:
+    """A replacement that was made on the page and taken back."""
+    seen = TranscriptRevision.objects.latest("pk").pk
+    pattern, author = Pattern("rector", "Rector"), create_user()
+    made = request_replacement(
+        collection=page.collection, pattern=pattern, typed=False, as_of=seen, left_out={}, author=author
+    )
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    request_undo(made, by=author)
+    work_until_nothing_is_due()
+    assert violations() == []
+    return made
+
+
+def forget_a_replaced_line(page: Page) -> None:
+    replaced_text(page).changed.earliest("pk").delete()
+
+
+def mix_up_a_replaced_line(page: Page) -> None:
+    first = replaced_text(page).changed.earliest("pk")
+    ReplacedLine.objects.filter(pk=first.pk).update(before=first.after_id)
+
+
+def lose_a_replacements_work(page: Page) -> None:
+    made = replaced_text(page)
+    Replacement.objects.filter(pk=made.pk).update(state=Replacement.State.UNDOING)
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -211,6 +245,9 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (skip_a_revision_number, "revisions of a line are numbered without gaps"),
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
+    (forget_a_replaced_line, "a replacement counts the lines and places that it changed, and those taken back"),
+    (mix_up_a_replaced_line, "what a replacement wrote stands between what was there before and what took it back"),
+    (lose_a_replacements_work, "a replacement in motion has open work or an open failure"),
     (lose_an_exports_file, "a done export has a file"),
     (accept_below_the_threshold, "a page is accepted unseen from its threshold on"),
     (audit_another_page, "an audit is of its run's page and collection"),

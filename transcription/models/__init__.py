@@ -17,6 +17,7 @@ from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.promise import Promise
 from transcription.models.reading import Reading
+from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.transcript import Source, TranscriptRevision
@@ -58,6 +59,8 @@ __all__ = [
     "Promise",
     "Queue",
     "Reading",
+    "ReplacedLine",
+    "Replacement",
     "Role",
     "RouteDecision",
     "Run",

@@ -26,6 +26,7 @@ from transcription.steps.export import export
 from transcription.steps.prepare import prepare
 from transcription.steps.profiles import registry
 from transcription.steps.recognize import recognize
+from transcription.steps.replace import replace
 from transcription.steps.route import route
 from transcription.steps.score import score
 from transcription.steps.segment import segment
@@ -51,6 +52,7 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.ALIGN: align,
     Step.CALIBRATE: calibrate,
     Step.PROMISE: weigh_audits,
+    Step.REPLACE: replace,
 }
 # Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}

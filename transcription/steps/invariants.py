@@ -131,7 +131,30 @@ INVARIANTS: dict[str, str] = {
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1
         LEFT JOIN transcription_importedtranscript brought ON brought.id = last.transcript_id
-        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL""",
+        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL
+        AND NOT (last.source = 'bulk' AND EXISTS (SELECT FROM transcription_replacedline back
+            JOIN transcription_transcriptrevision restored ON restored.id = back.restored_id
+            WHERE restored.created_at = r.created_at AND restored.text = r.text))""",
+    "a replacement counts the lines and places that it changed, and those taken back": """
+        SELECT p.id, p.lines, p.places, p.restored, count(c.id) AS changed FROM transcription_replacement p
+        LEFT JOIN transcription_replacedline c ON c.replacement_id = p.id
+        GROUP BY p.id HAVING p.lines <> count(c.id) OR p.places <> coalesce(sum(c.places), 0)
+            OR p.restored <> count(c.restored_id)""",
+    "what a replacement wrote stands between what was there before and what took it back": """
+        SELECT c.id, c.replacement_id, c.line_id FROM transcription_replacedline c
+        JOIN transcription_transcriptrevision before ON before.id = c.before_id
+        JOIN transcription_transcriptrevision after ON after.id = c.after_id
+        LEFT JOIN transcription_transcriptrevision back ON back.id = c.restored_id
+        WHERE before.line_id <> c.line_id OR after.line_id <> c.line_id OR after.number <> before.number + 1
+           OR after.source NOT IN ('bulk', 'person')
+           OR back.line_id <> c.line_id OR back.number <> after.number + 1 OR back.text <> before.text
+           OR back.source <> before.source""",
+    "a replacement in motion has open work or an open failure": """
+        SELECT p.id, p.state FROM transcription_replacement p JOIN transcription_collection c ON c.id = p.collection_id
+        WHERE p.state IN ('applying', 'undoing') AND NOT EXISTS (SELECT FROM transcription_work w
+            LEFT JOIN transcription_failure f ON f.work_id = w.id AND f.resolved_at IS NULL
+            WHERE w.replacement_id = p.id AND (w.state IN ('queued', 'running') OR f.id IS NOT NULL
+                OR (w.state = 'cancelled' AND c.state = 'cancelled')))""",
 }
 
 
