@@ -16,6 +16,7 @@ from transcription.models.profile import PassVersion, Profile, ProfileVersion, S
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
+from transcription.models.search import SearchLine, SearchMark, SearchWord
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
@@ -54,6 +55,9 @@ __all__ = [
     "Role",
     "RouteDecision",
     "Run",
+    "SearchLine",
+    "SearchMark",
+    "SearchWord",
     "Source",
     "Span",
     "Spending",
