@@ -6,7 +6,7 @@ Words must all be on the line; "words in quotes" stand side by side; -word must 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from transcription.htr.folding import lexemes
@@ -94,9 +94,9 @@ class Query:
     def tsquery(self, similar: Similar | None = None) -> str:
         return " & ".join(term.tsquery(similar) for term in self.terms)
 
-    def any_word(self, similar: Similar | None = None) -> str:
+    def any_word(self) -> str:
         """What holds at least one of the words, in PostgreSQL's spelling."""
-        return " | ".join(word.tsquery(similar) for word in self.words)
+        return " | ".join(word.tsquery() for word in self.words)
 
     def forbidden(self) -> str:
         """What a line must not hold; empty where it may hold anything."""
@@ -126,9 +126,3 @@ def _word(written: str) -> QueryWord | None:
     if not found:
         return None
     return QueryWord(found, written.endswith("*") and len(found[0]) >= LEAST_PREFIX)
-
-
-def similar_to(query: Query, near: Callable[[str], Sequence[str]]) -> dict[str, Sequence[str]]:
-    """The words ``near`` each whole word of ``query``, by that word; those with none are left out."""
-    found = {word.whole: near(word.whole) for word in query.words if not word.prefix}
-    return {word: others for word, others in found.items() if others}

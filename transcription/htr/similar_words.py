@@ -29,7 +29,7 @@ def skeleton(word: str) -> str:
 
 
 def distance(word: str, other: str) -> int:
-    """Edits (a swap of two neighbours is one) from ``word`` to ``other``; 1 where only free spelling tells them apart."""
+    """Edits from ``word`` to ``other``, a swap of two neighbours being one; 1 where only free spelling parts them."""
     if word == other:
         return 0
     if len(word) > LEAST_LETTERS and skeleton(word) == skeleton(other):

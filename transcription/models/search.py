@@ -18,30 +18,26 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from transcription.models.page import PageState
 
-# What a person typed stands before what was brought, that before what a machine read; this by confidence in thousandths.
+# What a person typed stands before what was brought, that before what a machine read: by confidence in thousandths.
 RANK_PERSON, RANK_IMPORT, RANK_SURE = 3000, 2000, 1000
 _LINE_BITS = 48
 
 
 def weight_of(rank: int, line: int = 0) -> int:
-    """The one number that rows are ordered by, highest first: by rank, then by the line's id. No two lines share one."""
+    """The one number that rows are ordered by, highest first: by rank, then by the line's id; each line has its own."""
     return (rank << _LINE_BITS) + line
 
 
 @SearchVectorField.register_lookup
 class Matches(Lookup[Any]):
-    """``vector__matches="'john' & 'smith'"``: a tsquery in PostgreSQL's spelling, which no configuration folds again."""
+    """``vector__matches="'john' & 'smith'"``: a tsquery as PostgreSQL spells it; no configuration folds it again."""
 
     lookup_name = "matches"
     prepare_rhs = False
 
-    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [value]
-
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
-        left, left_parameters = self.process_lhs(compiler, connection)
-        right, right_parameters = self.process_rhs(compiler, connection)
-        return f"{left} @@ {right}::tsquery", [*left_parameters, *right_parameters]
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, parameters = self.process_lhs(compiler, connection)
+        return f"{left} @@ %s::tsquery", (*parameters, self.rhs)
 
 
 class SearchLine(models.Model):

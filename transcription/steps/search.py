@@ -38,6 +38,11 @@ MOST_SUGGESTIONS = 6
 _WALKED_FROM = 4000  # lines with a word: from so many on it is sooner met in walking than fetched and sorted
 _PATIENCE_SECONDS = 5
 _CANCELLED = "57014"  # SQLSTATE
+_PLANS = ["enable_bitmapscan", "enable_indexscan", "enable_seqscan"]
+_SET = """
+SELECT set_config(name, CASE WHEN name = ANY(%s::text[]) THEN 'off' ELSE 'on' END, true)
+FROM unnest(%s::text[]) AS plans (name)
+"""
 
 
 class SearchTooLong(TransientError):
@@ -145,7 +150,11 @@ def search(
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{_PATIENCE_SECONDS}s"])
+                # Compiling a query would take longer than any of these runs.
+                cursor.execute(
+                    "SELECT set_config('statement_timeout', %s, true), set_config('jit', 'off', true)",
+                    [f"{_PATIENCE_SECONDS}s"],
+                )
             return _search(_prepared(user, query, filters), similar=similar, key=_read_key(after), size=size)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
@@ -257,9 +266,8 @@ def _spellings(this: _Search, level: Level) -> tuple[dict[str, int], dict[str, l
     for word, others in this.similar_words().items():
         spellings[word] = [other.word for other in others if other.distance <= reach]
         earlier[word] = [other.word for other in others if level == Level.FAR and other.distance <= 1]
-        new |= {
-            each.word: each.lines for each in others if each.word in spellings[word] and each.word not in earlier[word]
-        }
+        reached = {*spellings[word]} - {*earlier[word]}
+        new |= {each.word: each.lines for each in others if each.word in reached}
     return new, spellings, earlier
 
 
@@ -267,19 +275,15 @@ def _spellings(this: _Search, level: Level) -> tuple[dict[str, int], dict[str, l
 def _planned(this: _Search, most: int) -> Iterator[None]:
     """Have the lines walked in their order, or looked up by their words, where at ``most`` so many have them."""
     if most > _WALKED_FROM and this.filtered:
-        off: tuple[str, ...] = ()  # how rare the rest makes them, the planner knows better
+        off: list[str] = []  # how rare the rest makes them, the planner knows better
     elif most > _WALKED_FROM:
-        off = ("enable_bitmapscan", "enable_seqscan")
+        off = ["enable_bitmapscan", "enable_seqscan"]
     else:
-        off = ("enable_indexscan", "enable_seqscan")
-    names = ["jit", "enable_bitmapscan", "enable_indexscan", "enable_seqscan"]
+        off = ["enable_indexscan", "enable_seqscan"]
     with connection.cursor() as cursor:
-        values = {name: "off" if name in off or name == "jit" else "on" for name in names}
-        cursor.execute(
-            "SELECT " + ", ".join(["set_config(%s, %s, true)"] * len(names)), [x for kv in values.items() for x in kv]
-        )
+        cursor.execute(_SET, [off, _PLANS])
         yield
-        cursor.execute("SELECT " + ", ".join(["set_config(%s, 'on', true)"] * len(names)), names)
+        cursor.execute(_SET, [[], _PLANS])
 
 
 def _most_lines(this: _Search, level: Level) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 
+from transcription.htr.search_query import Query
 from transcription.htr.similar_words import distance, most_edits
 
 MOST_WORDS = 24  # that one word is looked for as
@@ -42,6 +43,14 @@ def similar_words(word: str, collections: Sequence[int] | None) -> list[SimilarW
     return sorted(near, key=lambda each: (each.distance, -each.lines, each.word))[:MOST_WORDS]
 
 
+def spellings_in(query: Query, collection: int) -> dict[str, list[str]]:
+    """Spellings of a collection that are similar to the words of ``query``, by the word."""
+    with transaction.atomic():
+        plain = {word.whole for word in query.words if not word.prefix}
+        found = {word: [each.word for each in similar_words(word, [collection])] for word in plain}
+    return {word: others for word, others in found.items() if others}
+
+
 def suggestions(word: str, collections: Sequence[int] | None, limit: int) -> list[SimilarWord]:
     """Words that are most like ``word``, near or not, to offer where nothing was found."""
     found = _alike(word, collections, max(3, len(word)))
@@ -51,7 +60,7 @@ def suggestions(word: str, collections: Sequence[int] | None, limit: int) -> lis
 def _alike(word: str, collections: Sequence[int] | None, reach: int) -> list[tuple[str, int]]:
     """Words that share trigrams with ``word`` and are at most ``reach`` letters shorter or longer, likest first."""
     likeness = _LIKENESS_OF_SHORT if len(word) < _SHORT else _LIKENESS
-    parameters = {
+    parameters: dict[str, str | int | list[int] | None] = {
         "word": word,
         "least": len(word) - reach,
         "most": len(word) + reach,

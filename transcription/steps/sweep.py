@@ -1,4 +1,4 @@
-"""The sweeper: frees leases that ran out, rings for work that nobody was called to, and indexes changed pages for search.
+"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search.
 
 A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
 """
