@@ -36,13 +36,9 @@ class WordHit:
     others: tuple[Other, ...] = ()
 
     @property
-    def left(self) -> float:
-        """Where it begins, in per cent of the line's image."""
-        return round(100 * self.span[0], 2)
-
-    @property
-    def width(self) -> float:
-        return round(100 * (self.span[1] - self.span[0]), 2)
+    def style(self) -> str:
+        """CSS that lays a box over the word on the line's image."""
+        return f"left: {100 * self.span[0]:.2f}%; width: {100 * (self.span[1] - self.span[0]):.2f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +148,8 @@ def hits_on_page(page: Page, text: str, line: int | None) -> dict[int, list[Word
         levels = [Level.TEXT] if line_id != line else [Level.TEXT, Level.OTHER, Level.FAR]
         for level in levels:
             similar = spellings_in(query, page.collection_id) if level == Level.FAR else {}
-            hits = (
-                hits_of(query, level, words, similar, here.text, vote) if _holds(query, level, words, similar) else []
-            )
-            if hits:
-                found[line_id] = hits
+            if _holds(query, level, words, similar):
+                found[line_id] = hits_of(query, level, words, similar, here.text, vote)
                 break
     return found
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     pass
 
 MOST_DOCUMENTS = 500  # to choose from; of more, the collection's screen leads to a document
-STATES: dict[str, tuple[str, tuple[PageState, ...]]] = {
+STATES: dict[str, tuple[_StrPromise, tuple[PageState, ...]]] = {
     "reviewed": (_("approved"), (PageState.REVIEWED,)),
     "review": (_("in review"), (PageState.IN_REVIEW,)),
     "accepted": (_("accepted unseen"), (PageState.ACCEPTED,)),
@@ -34,7 +34,7 @@ STATES: dict[str, tuple[str, tuple[PageState, ...]]] = {
         tuple(set(PageState) - {PageState.REVIEWED, PageState.IN_REVIEW, PageState.ACCEPTED}),
     ),
 }
-SURE: dict[str, tuple[str, Sure]] = {
+SURE: dict[str, tuple[_StrPromise, Sure]] = {
     "person": (_("written by people"), Sure.PERSON),
     "high": (_("90 % sure and more"), Sure.HIGH),
     "low": (_("less than 70 % sure"), Sure.LOW),
@@ -54,6 +54,7 @@ def search_lines(request: SignedInRequest) -> HttpResponse:
     context = {
         "section": "search",
         "text": text,
+        "searched": text,
         "asked": asked,
         "filters": filters,
         "filtered": filters != Filters(),
@@ -133,5 +134,5 @@ def _documents(filters: Filters, collections: QuerySet[Collection]) -> QuerySet[
     """Documents to choose from: those of the collection that is searched, where there are not too many."""
     found = Document.objects.filter(collection=filters.collection, collection__in=collections)
     if filters.collection is None or found.count() > MOST_DOCUMENTS:
-        return found.filter(pk=filters.document)
+        return found.filter(pk__in=[filters.document or 0])
     return found
