@@ -24,6 +24,9 @@ from transcription.views.page import image_version
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise as _StrPromise
+
 MOST_DOCUMENTS = 500  # to choose from; of more, the collection's screen leads to a document
 STATES: dict[str, tuple[_StrPromise, tuple[PageState, ...]]] = {
     "reviewed": (_("approved"), (PageState.REVIEWED,)),

@@ -1,5 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama]`: what the parts of reading cost on this machine, and
-how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --search]`: what the parts of reading cost on this
+machine, and how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself; with
+--search what a search costs. JSON."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
@@ -47,9 +49,16 @@ class Command(BaseCommand):
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
         only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
+        only.add_argument("--search", action="store_true", help="only searches among --lines lines, in minutes")
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **_: Any) -> None:
+        parser.add_argument("--lines", type=int, default=1_000_000)
+
+    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **options: Any) -> None:
+        if options["search"]:
+            found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
+            self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
+            return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
             self.stdout.write(json.dumps(report, indent=2))
