@@ -14,10 +14,25 @@ from django.utils import timezone
 
 from tests.factories import create_failure, create_page, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
-from transcription.models import Export, Line, Original, Page, PageState, Part, Reading, Step, Vote, Work, WorkState
+from transcription.models import (
+    Export,
+    Line,
+    Original,
+    Page,
+    PageState,
+    Part,
+    Reading,
+    SearchLine,
+    SearchMark,
+    Step,
+    Vote,
+    Work,
+    WorkState,
+)
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
+from transcription.steps.search_index import settle_marks
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +50,9 @@ def page(media_root: Path, scribe: Callable[..., None]) -> Page:
 
 
 def test_a_page_that_went_the_whole_way_breaks_nothing(page: Page) -> None:
+    assert violations() == []
+    assert settle_marks() == (1, 0)
+    assert SearchLine.objects.filter(page=page).count() == page.lines.count()
     assert violations() == []
 
 
@@ -137,6 +155,25 @@ def lose_an_exports_file(page: Page) -> None:
     Export.objects.update(file="")
 
 
+def keep_an_old_row_in_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(revision_id=0)
+
+
+def lose_a_row_of_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page)[0].delete()
+
+
+def keep_a_row_of_no_line(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(page_id=0)
+
+
+def leave_a_mark(page: Page) -> None:
+    SearchMark.objects.update(marked_at=timezone.now() - timedelta(hours=2))
+
+
 def trust_a_text_that_failed(page: Page) -> None:
     failed = {"failed": [{"code": "repetition", "detail": "and the"}]}
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
@@ -163,6 +200,10 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
     (lose_an_exports_file, "a done export has a file"),
+    (keep_an_old_row_in_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (lose_a_row_of_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (keep_a_row_of_no_line, "lines of present layouts are in the search index as they are, no others are"),
+    (leave_a_mark, "no changed page waits for long to be made searchable"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
 

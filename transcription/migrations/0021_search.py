@@ -75,10 +75,11 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('collection_id', models.BigIntegerField()),
                 ('word', models.CharField(max_length=200)),
+                ('skeleton', models.CharField(help_text='the word without what was spelt freely; htr.similar_words', max_length=200)),
                 ('lines', models.IntegerField()),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['word'], name='search_word_likeness', opclasses=['gin_trgm_ops']), models.Index(fields=['word'], name='search_word_prefix', opclasses=['varchar_pattern_ops'])],
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['word'], name='search_word_likeness', opclasses=['gin_trgm_ops']), models.Index(fields=['word'], name='search_word_prefix', opclasses=['varchar_pattern_ops']), models.Index(fields=['skeleton'], name='search_word_skeleton')],
                 'constraints': [models.UniqueConstraint(fields=('collection_id', 'word'), name='one_search_word')],
             },
         ),

@@ -82,6 +82,7 @@ class SearchWord(models.Model):
 
     collection_id = models.BigIntegerField()
     word = models.CharField(max_length=200)
+    skeleton = models.CharField(max_length=200, help_text="the word without what was spelt freely; htr.similar_words")
     lines = models.IntegerField()
 
     class Meta:
@@ -89,6 +90,7 @@ class SearchWord(models.Model):
         indexes = [
             GinIndex(fields=["word"], opclasses=["gin_trgm_ops"], name="search_word_likeness"),
             models.Index(fields=["word"], opclasses=["varchar_pattern_ops"], name="search_word_prefix"),
+            models.Index(fields=["skeleton"], name="search_word_skeleton"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
 from transcription.htr.search_words import tsvector, vectors, words_of_line
+from transcription.htr.similar_words import skeleton
 from transcription.models import LayoutLine, Page, SearchLine, SearchMark, SearchWord, Source, TranscriptRevision, Vote
 from transcription.models.search import RANK_IMPORT, RANK_PERSON, RANK_SURE, weight_of
 
@@ -34,8 +35,9 @@ UNION SELECT page_id, now() FROM transcription_searchline ORDER BY 1
 ON CONFLICT (page_id) DO UPDATE SET marked_at = excluded.marked_at
 """
 _COUNT_WORDS = """
-INSERT INTO transcription_searchword AS known (collection_id, word, lines)
-SELECT %s, word, lines FROM unnest(%s::text[], %s::int[]) AS found (word, lines) ORDER BY word
+INSERT INTO transcription_searchword AS known (collection_id, word, skeleton, lines)
+SELECT %s, word, skeleton, lines FROM unnest(%s::text[], %s::text[], %s::int[]) AS found (word, skeleton, lines)
+ORDER BY word
 ON CONFLICT (collection_id, word) DO UPDATE SET lines = known.lines + excluded.lines
 """
 _WRONG_WORDS = """
@@ -146,7 +148,7 @@ def _count_words(collection: int, counts: Counter[str]) -> None:
         return
     _lock(collection)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_WORDS, [collection, list(words), list(words.values())])
+        cursor.execute(_COUNT_WORDS, [collection, list(words), [*map(skeleton, words)], list(words.values())])
     fewer = [word for word, count in words.items() if count < 0]
     SearchWord.objects.filter(collection_id=collection, word__in=fewer, lines__lte=0).delete()
 

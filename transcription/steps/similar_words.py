@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from transcription.htr.search_query import Query
-from transcription.htr.similar_words import distance, most_edits
+from transcription.htr.similar_words import distance, most_edits, skeleton
 
 MOST_WORDS = 24  # that one word is looked for as
 _MOST_CANDIDATES = 300
@@ -16,10 +16,15 @@ _MOST_CANDIDATES = 300
 _LIKENESS_OF_SHORT, _LIKENESS, _SHORT = 0.2, 0.3, 6
 
 _ALIKE = """
-SELECT word, sum(lines) FROM transcription_searchword
-WHERE word %% %(word)s AND length(word) BETWEEN %(least)s AND %(most)s
+SELECT word, sum(lines) FROM (
+    SELECT word, lines, collection_id, 1 AS likeness FROM transcription_searchword WHERE skeleton = %(skeleton)s
+    UNION ALL
+    SELECT word, lines, collection_id, similarity(word, %(word)s) FROM transcription_searchword
+    WHERE word %% %(word)s AND skeleton <> %(skeleton)s
+) AS alike
+WHERE length(word) BETWEEN %(least)s AND %(most)s
 AND (%(collections)s::bigint[] IS NULL OR collection_id = ANY(%(collections)s))
-GROUP BY word ORDER BY similarity(word, %(word)s) DESC, 2 DESC, word LIMIT %(limit)s
+GROUP BY word ORDER BY max(likeness) DESC, 2 DESC, word LIMIT %(limit)s
 """
 
 
@@ -62,6 +67,7 @@ def _alike(word: str, collections: Sequence[int] | None, reach: int) -> list[tup
     likeness = _LIKENESS_OF_SHORT if len(word) < _SHORT else _LIKENESS
     parameters: dict[str, str | int | list[int] | None] = {
         "word": word,
+        "skeleton": skeleton(word),
         "least": len(word) - reach,
         "most": len(word) + reach,
         "collections": list(collections) if collections is not None else None,
