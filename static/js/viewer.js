@@ -118,7 +118,8 @@ const opened = config.found.find((line) => line.opened) ?? config.lines.find((li
 const showOpened = () => {
   const target = boundsOf(opened.line ?? opened.id);
   if (!target) return;
-  const room = new OpenSeadragon.Rect(target.x, target.y - target.height * 2, target.width, target.height * 5);
+  const { x, y, width, height } = target;
+  const room = new OpenSeadragon.Rect(x - width * 0.03, y - height * 2, width * 1.06, height * 5);
   viewer.viewport.fitBounds(room, true);
 };
 

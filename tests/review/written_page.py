@@ -77,7 +77,8 @@ def create_written_page(
         line = _place(page.layout, number + 1, bottom, right)
         create_vote(run=run, line=line, words=_voted(words, font, right))
         for stage_pass in passes:
-            Reading.objects.create(run=run, line=line, pass_version=stage_pass.pass_version, text=sentence)
+            chars = [900] * len(sentence)
+            Reading.objects.create(run=run, line=line, pass_version=stage_pass.pass_version, text=sentence, chars=chars)
     RouteDecision.objects.create(
         page=page, run=run, outcome="review", confidence=confidence, threshold=0.5, reasons=["low-confidence"]
     )

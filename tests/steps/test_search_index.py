@@ -69,8 +69,8 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
 
 
 class Machine(RuleBasedStateMachine):
-    """Two pages of which lines are typed, voted anew, split off, deleted, brought back, moved, while marks are settled at
-    any moment: once all are settled, the index is what the lines are."""
+    """Two pages of which lines are typed, voted anew, split, merged, deleted, brought back, moved, while marks are
+    settled at any moment: of every page that has no mark, the index is what its lines are."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,6 +84,9 @@ class Machine(RuleBasedStateMachine):
             self.pages.append(page)
 
     def teardown(self) -> None:
+        settle_marks()
+        assert not SearchMark.objects.exists()
+        assert list(differences()) == []
         transaction.savepoint_rollback(self.before)
 
     def line(self, page: Page, index: int) -> Line | None:
@@ -160,11 +163,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def purge(self) -> None:
         page = self.fresh(1)
-        if (
-            page is not None
-            and page.collection.pages.count() == 1
-            and page.document.collection_id == page.collection_id
-        ):
+        if page is not None and page.document.collection_id == page.collection_id:
             purge_collection(page.collection)
 
     @rule(most=st.integers(1, 2))
