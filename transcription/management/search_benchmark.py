@@ -28,7 +28,18 @@ from django.utils import timezone
 from project import services
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
-from transcription.models import Collection, Document, Layout, Membership, Original, Page, PageState, Role
+from transcription.models import (
+    Collection,
+    Document,
+    Layout,
+    Membership,
+    Original,
+    Page,
+    PageState,
+    Role,
+    SearchLine,
+    SearchWord,
+)
 from transcription.models.search import RANK_PERSON, weight_of
 from transcription.steps.search import Filters, Sure, search
 from transcription.steps.search_hits import line_hits
@@ -42,7 +53,7 @@ MISREAD, KEPT = 0.12, 0.75  # share of the machine's words; share of them of whi
 TYPED = 0.1  # share of pages that people typed
 BATCH = 250  # pages that are copied at once
 _SYLLABLES = [a + b + c for a in "bcdfghlmnprstvw" for b in "aeiou" for c in ("", "l", "n", "r", "s")]
-_DROPPED = ["search_words", "search_weight", "search_collection", "search_document", "search_page"]
+_INDEXED = (SearchLine, SearchWord)
 
 
 @dataclass(slots=True)
@@ -117,9 +128,11 @@ def _fill(lines: int, say: Callable[[str], object]) -> Made:
     weights = list(itertools.accumulate(_weights()))
     began = time.perf_counter()
     pages = _pages(-(-lines // LINES_A_PAGE))
+    with connection.schema_editor() as editor:
+        for model in _INDEXED:
+            for index in model._meta.indexes:
+                editor.remove_index(model, index)
     with connection.cursor() as cursor:
-        for name in _DROPPED:
-            cursor.execute(f"DROP INDEX {name}")
         for table in ("page", "line", "vote"):
             cursor.execute(f"ALTER TABLE transcription_{table} DISABLE TRIGGER USER")
     counts: dict[int, Counter[str]] = {}
@@ -132,10 +145,9 @@ def _fill(lines: int, say: Callable[[str], object]) -> Made:
     _copy_into("searchword", ["collection_id", "word", "skeleton", "lines"], rows)
     made.words = sum(map(len, counts.values()))
     with connection.schema_editor() as editor:
-        from transcription.models import SearchLine
-
-        for index in SearchLine._meta.indexes:
-            editor.add_index(SearchLine, index)
+        for model in _INDEXED:
+            for index in model._meta.indexes:
+                editor.add_index(model, index)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
     made.seconds = time.perf_counter() - began
