@@ -27,6 +27,7 @@ from transcription.steps import search as searching
 from transcription.steps.search import Filters, Found, Level, Sure, search
 from transcription.steps.search_hits import hits_on_page, line_hits
 from transcription.steps.search_index import settle_marks
+from transcription.steps.search_plan import Expected, Way
 from transcription.steps.vote import words_as_json
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +159,7 @@ def test_frequent_words_are_walked_to_the_same_lines_as_they_are_looked_up(monke
     page_of(*[f"Smith of {k}" for k in range(12)], "Jones of 3")
     voted_page([word("Smith", 0.3)], [word("Smlth", 0.5, "Smith")], [word("Snith", 0.4)])
     looked_up = [(each.row.line_id, each.level) for each in everything("smith of", similar=True).lines]
-    monkeypatch.setattr(searching, "_WALKED_FROM", -1)
+    monkeypatch.setattr(Expected, "way", lambda self, wanted: Way.WALKED)
     assert [(each.row.line_id, each.level) for each in everything("smith of", similar=True).lines] == looked_up
 
 
@@ -203,8 +204,9 @@ def test_filters_narrow_by_collection_document_state_sureness_and_day() -> None:
 
 def test_a_count_says_no_more_than_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "MOST_COUNTED", 5)
-    page_of(*["Smith"] * 9)
-    assert everything("smith", size=2).count == 6
+    page_of(*["John Smith"] * 9)
+    assert everything("john smith", size=2).count == 6
+    assert everything("smith", size=2).count == 9
 
 
 def test_only_lines_of_the_present_layout_are_found() -> None:

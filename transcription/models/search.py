@@ -21,6 +21,7 @@ from transcription.models.page import PageState
 # What a person typed stands before what was brought, that before what a machine read: by confidence in thousandths.
 RANK_PERSON, RANK_IMPORT, RANK_SURE = 3000, 2000, 1000
 _LINE_BITS = 48
+EVERY_LINE = ""  # the word of SearchWord that every line has: how many lines there are
 
 
 def weight_of(rank: int, line: int = 0) -> int:
@@ -78,7 +79,8 @@ class SearchLine(models.Model):
 
 
 class SearchWord(models.Model):
-    """How many lines of a collection have a word, in their text or in other readings. Never 0."""
+    """How many lines of a collection have a word, in their text or in other readings; EVERY_LINE says how many there
+    are. Never 0."""
 
     collection_id = models.BigIntegerField()
     word = models.CharField(max_length=200)

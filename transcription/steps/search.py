@@ -4,8 +4,7 @@ Four levels follow each other: lines whose text has the words; lines of which an
 spellings one edit away, and with those further off. Within a level lines stand by weight: typed, brought, read, these
 by confidence. A page of results starts after a (level, weight), never after a count.
 
-How a level is looked up is chosen here and not left to the planner, who cannot know how often a word stands: the index
-counts its words exactly. A frequent word is found by walking the lines in their order, a rare one by its entry.
+``search_plan`` says how the lines of a level are reached.
 """
 
 from __future__ import annotations
@@ -13,36 +12,30 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from transcription.errors import TransientError
-from transcription.htr.search_query import Query, QueryWord, parse
+from transcription.htr.search_query import Query, parse
 from transcription.htr.search_words import quoted
-from transcription.models import Collection, Page, PageState, SearchLine, SearchMark, SearchWord
+from transcription.models import Collection, Page, PageState, SearchLine, SearchMark
 from transcription.models.search import RANK_IMPORT, RANK_PERSON, RANK_SURE, weight_of
+from transcription.steps.search_plan import Way, expected_lines, lines_of_word, lines_with, reached
 from transcription.steps.similar_words import SimilarWord, similar_words, suggestions
 
 PAGE_SIZE = 20
 MOST_COUNTED = 1000
 MOST_SUGGESTIONS = 6
-_WALKED_FROM = 4000  # lines with a word: from so many on it is sooner met in walking than fetched and sorted
 _PATIENCE_SECONDS = 5
 _CANCELLED = "57014"  # SQLSTATE
-_PLANS = ["enable_bitmapscan", "enable_indexscan", "enable_seqscan"]
-_SET = """
-SELECT set_config(name, CASE WHEN name = ANY(%s::text[]) THEN 'off' ELSE 'on' END, true)
-FROM unnest(%s::text[]) AS plans (name)
-"""
 
 
 class SearchTooLong(TransientError):
@@ -87,6 +80,16 @@ class Filters:
     since: date | None = None
     until: date | None = None
 
+    @property
+    def loose(self) -> bool:
+        """Whether lines are left out that stand anywhere in the order of lines."""
+        return bool(self.states or self.since or self.until)
+
+    @property
+    def only_collection(self) -> bool:
+        """Whether all lines of a collection are searched, or of all collections."""
+        return self == Filters(collection=self.collection)
+
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
@@ -98,9 +101,10 @@ class FoundLine:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of results. ``count``: lines that have the words, in text or readings; counted on the first page only,
-    above MOST_COUNTED there are more than that. ``similar``: the spellings that were looked for besides, by word.
-    ``after``: the key of the next page, empty on the last. ``waiting``: pages that are just being indexed."""
+    """A page of results. ``count``: lines that have the words, in text or readings, said on the first page only; all
+    that there are, or one more than MOST_COUNTED where no more were counted. ``similar``: the spellings that were
+    looked for besides, by word. ``after``: the key of the next page, empty on the last. ``waiting``: pages that are
+    just being indexed."""
 
     query: Query
     lines: list[FoundLine]
@@ -118,7 +122,7 @@ class _Search:
     query: Query
     rows: QuerySet[SearchLine]
     collections: list[int] | None  # None: all there are
-    filtered: bool  # by more than collections
+    filters: Filters
     similar: dict[str, list[SimilarWord]] | None = None
 
     def similar_words(self) -> dict[str, list[SimilarWord]]:
@@ -191,8 +195,7 @@ def _prepared(user: User | AnonymousUser, query: Query, filters: Filters) -> _Se
     forbidden = query.forbidden()
     if forbidden:
         rows = rows.exclude(said__matches=forbidden)
-    loose = bool(filters.states or filters.since or filters.until)
-    return _Search(user, query, rows, collections, loose)
+    return _Search(user, query, rows, collections, filters)
 
 
 def _midnight(day: date) -> datetime:
@@ -233,7 +236,7 @@ def _of_level(this: _Search, level: Level, below: int | None, limit: int) -> lis
         return []
     if below is not None:
         rows = rows.filter(weight__lt=below)
-    with _planned(this, _most_lines(this, level)):
+    with reached(_way(this, level, limit)):
         window = rows.defer("said", "other", "every").order_by("-weight")[:limit]
         return [FoundLine(row, level) for row in window]
 
@@ -271,58 +274,47 @@ def _spellings(this: _Search, level: Level) -> tuple[dict[str, int], dict[str, l
     return new, spellings, earlier
 
 
-@contextmanager
-def _planned(this: _Search, most: int) -> Iterator[None]:
-    """Have the lines walked in their order, or looked up by their words, where at ``most`` so many have them."""
-    if most > _WALKED_FROM and this.filtered:
-        off: list[str] = []  # how rare the rest makes them, the planner knows better
-    elif most > _WALKED_FROM:
-        off = ["enable_bitmapscan", "enable_seqscan"]
-    else:
-        off = ["enable_indexscan", "enable_seqscan"]
-    with connection.cursor() as cursor:
-        cursor.execute(_SET, [off, _PLANS])
-        yield
-        cursor.execute(_SET, [[], _PLANS])
-
-
-def _most_lines(this: _Search, level: Level) -> int:
-    """No more lines than these can be of the level."""
-    if level == Level.TEXT:
-        return min(_lines_with(this, word) for word in this.query.words)
+def _way(this: _Search, level: Level, wanted: int) -> Way:
+    """How the first ``wanted`` lines of a level are best reached."""
     if level == Level.OTHER:
-        return 0  # other readings of a frequent word are rare
-    return sum(_spellings(this, level)[0].values())
-
-
-def _lines_with(this: _Search, word: QueryWord) -> int:
-    known = SearchWord.objects.all()
-    if this.collections is not None:
-        known = known.filter(collection_id__in=this.collections)
-    if word.prefix:
-        return int(known.filter(word__startswith=word.whole).aggregate(lines=Sum("lines"))["lines"] or 0)
-    counts = dict(known.filter(word__in=word.lexemes).values_list("word").annotate(lines=Sum("lines")))
-    parts = [counts.get(part, 0) for part in word.lexemes[1:]]
-    return int(counts.get(word.whole, 0)) + (min(parts) if parts else 0)
+        return Way.LOOKED_UP  # other readings of a frequent word are rare
+    if this.filters.document is not None:
+        return Way.WALKED  # it has an order of its own, and not many lines
+    expected = expected_lines(this.query, this.collections)
+    if level >= Level.NEAR:
+        similar = sum(_spellings(this, level)[0].values())
+        alone = len(this.query.words) == 1
+        expected = replace(expected, fetched=similar, found=similar if alone else min(similar, expected.found))
+    way = expected.way(wanted)
+    # How rare states and days make what is met in walking, the planner knows better.
+    return Way.AS_PLANNED if way == Way.WALKED and this.filters.loose else way
 
 
 def _count(this: _Search, found: Sequence[FoundLine], size: int) -> int:
-    """Lines that have the words, in their text or in other readings; more than MOST_COUNTED are not counted."""
+    """Lines that have the words, in their text or in other readings. Those with one word are known; of others no more
+    than MOST_COUNTED are counted, and one."""
     if len(found) <= size or found[-1].level > Level.OTHER:
         return sum(each.level <= Level.OTHER for each in found)
+    if _is_one_lexeme(this.query) and this.filters.only_collection:
+        return lines_with(this.query.words[0].whole, this.collections)
     counted = 0
     for level in (Level.TEXT, Level.OTHER):
         rows = _rows(this, level)
         if rows is not None and counted <= MOST_COUNTED:
-            # Not in order, so the entries of the words do, however many there are: it ends at the last that is counted.
-            with _planned(this, 0):
+            # Not in their order, so their words lead to them, however many there are: it ends at the last counted.
+            with reached(Way.LOOKED_UP):
                 counted += rows.order_by().values("pk")[: MOST_COUNTED + 1 - counted].count()
     return counted
 
 
+def _is_one_lexeme(query: Query) -> bool:
+    (word, *more) = query.words
+    return not more and not query.without and not word.prefix and len(word.lexemes) == 1
+
+
 def _suggested(this: _Search) -> list[SimilarWord]:
     """Words that are there, most like the one that is not; of several that are not, like the longest."""
-    missing = [word for word in this.query.words if not _lines_with(this, word)]
+    missing = [word for word in this.query.words if not lines_of_word(word, this.collections)]
     if not missing:
         return []
     return suggestions(max(missing, key=lambda word: len(word.whole)).whole, this.collections, MOST_SUGGESTIONS)

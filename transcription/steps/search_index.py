@@ -20,7 +20,7 @@ from django.db.models import Q
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
 from transcription.models import LayoutLine, Page, SearchLine, SearchMark, SearchWord, Source, TranscriptRevision, Vote
-from transcription.models.search import RANK_IMPORT, RANK_PERSON, RANK_SURE, weight_of
+from transcription.models.search import EVERY_LINE, RANK_IMPORT, RANK_PERSON, RANK_SURE, weight_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,13 @@ SELECT %s, word, skeleton, lines FROM unnest(%s::text[], %s::text[], %s::int[]) 
 ORDER BY word
 ON CONFLICT (collection_id, word) DO UPDATE SET lines = known.lines + excluded.lines
 """
+_LEXEMES = """
+SELECT collection_id, tsvector_to_array(every) || %s::text FROM transcription_searchline WHERE line_id = ANY(%s)
+"""
 _WRONG_WORDS = """
 SELECT coalesce(real.collection_id, kept.collection_id), coalesce(real.word, kept.word) FROM (
-    SELECT collection_id, lexeme AS word, count(*) AS lines FROM transcription_searchline, unnest(every) AS t
-    GROUP BY 1, 2) AS real
+    SELECT collection_id, lexeme AS word, count(*) AS lines FROM transcription_searchline, unnest(every) GROUP BY 1, 2
+    UNION ALL SELECT collection_id, '', count(*) FROM transcription_searchline GROUP BY 1) AS real
 FULL JOIN transcription_searchword kept ON kept.collection_id = real.collection_id AND kept.word = real.word
 WHERE real.lines IS DISTINCT FROM kept.lines LIMIT 100
 """
@@ -135,10 +138,7 @@ def _lock(collection: int) -> None:
 def _lexemes(lines: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
     """(collection, lexemes) of rows that are in the index."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT collection_id, tsvector_to_array(every) FROM transcription_searchline WHERE line_id = ANY(%s)",
-            [list(lines)],
-        )
+        cursor.execute(_LEXEMES, [EVERY_LINE, list(lines)])
         yield from cursor.fetchall()
 
 
@@ -209,7 +209,7 @@ def _row(page: Page, line: int, text: LineText, following: LineText | None) -> S
     )
     facts = [VERSION, page.pk, *(getattr(row, name) for name in _FIELDS if name not in ("page", "digest"))]
     row.digest = hashlib.md5(repr(facts).encode(), usedforsecurity=False).hexdigest()
-    row.lexemes = list(found.every)  # type: ignore[attr-defined]  # counted, not stored
+    row.lexemes = [*found.every, EVERY_LINE]  # type: ignore[attr-defined]  # counted, not stored
     return row
 
 

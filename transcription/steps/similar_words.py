@@ -68,7 +68,7 @@ def _alike(word: str, collections: Sequence[int] | None, reach: int) -> list[tup
     parameters: dict[str, str | int | list[int] | None] = {
         "word": word,
         "skeleton": skeleton(word),
-        "least": len(word) - reach,
+        "least": max(1, len(word) - reach),
         "most": len(word) + reach,
         "collections": list(collections) if collections is not None else None,
         "limit": _MOST_CANDIDATES,
