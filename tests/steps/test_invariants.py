@@ -29,6 +29,8 @@ from transcription.models import (
     ReplacedLine,
     Replacement,
     RouteDecision,
+    SearchLine,
+    SearchMark,
     Step,
     TranscriptRevision,
     Vote,
@@ -39,6 +41,7 @@ from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
 from transcription.steps.replace import request_replacement, request_undo
+from transcription.steps.search_index import settle_marks
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +59,9 @@ def page(media_root: Path, scribe: Callable[..., None]) -> Page:
 
 
 def test_a_page_that_went_the_whole_way_breaks_nothing(page: Page) -> None:
+    assert violations() == []
+    assert settle_marks() == (1, 0)
+    assert SearchLine.objects.filter(page=page).count() == page.lines.count()
     assert violations() == []
 
 
@@ -158,6 +164,25 @@ def lose_an_exports_file(page: Page) -> None:
     Export.objects.update(file="")
 
 
+def keep_an_old_row_in_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(revision_id=0)
+
+
+def lose_a_row_of_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page)[0].delete()
+
+
+def keep_a_row_of_no_line(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(page_id=0)
+
+
+def leave_a_mark(page: Page) -> None:
+    SearchMark.objects.update(marked_at=timezone.now() - timedelta(hours=2))
+
+
 def trust_a_text_that_failed(page: Page) -> None:
     failed = {"failed": [{"code": "repetition", "detail": "and the"}]}
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
@@ -254,6 +279,10 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (settle_an_audit_too_soon, "an audit is settled when all of its lines are"),
     (leave_an_audit_open, "an audit is settled when all of its lines are"),
     (promise_on_nothing, "a promise stands on audits of its profile version"),
+    (keep_an_old_row_in_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (lose_a_row_of_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (keep_a_row_of_no_line, "lines of present layouts are in the search index as they are, no others are"),
+    (leave_a_mark, "no changed page waits for long to be made searchable"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
 

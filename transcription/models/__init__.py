@@ -20,6 +20,7 @@ from transcription.models.reading import Reading
 from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
+from transcription.models.search import SearchLine, SearchMark, SearchWord
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
@@ -64,6 +65,9 @@ __all__ = [
     "Role",
     "RouteDecision",
     "Run",
+    "SearchLine",
+    "SearchMark",
+    "SearchWord",
     "Source",
     "Span",
     "Spending",

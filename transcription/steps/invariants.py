@@ -127,6 +127,18 @@ INVARIANTS: dict[str, str] = {
         JOIN transcription_transcriptrevision r ON r.line_id = l.id
         LEFT JOIN transcription_transcriptrevision c ON c.id = l.current_id
         GROUP BY l.id, c.number HAVING c.number IS DISTINCT FROM max(r.number)""",
+    "lines of present layouts are in the search index as they are, no others are": """
+        SELECT coalesce(l.id, s.line_id) AS line_id, coalesce(p.id, s.page_id) AS page_id,
+            l.current_id, s.revision_id, s.state
+        FROM transcription_page p JOIN transcription_layoutline a ON a.layout_id = p.layout_id
+        JOIN transcription_line l ON l.id = a.line_id
+        FULL JOIN transcription_searchline s ON s.line_id = l.id
+        WHERE (p.id, p.collection_id, p.document_id, p.state, l.current_id)
+            IS DISTINCT FROM (s.page_id, s.collection_id, s.document_id, s.state, s.revision_id)
+        AND NOT EXISTS (SELECT FROM transcription_searchmark m WHERE m.page_id IN (p.id, s.page_id))""",
+    "no changed page waits for long to be made searchable": """
+        SELECT page_id, marked_at FROM transcription_searchmark
+        WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1

@@ -9,6 +9,7 @@ from transcription.models import Charge, Collection, Export, Original, Page, Pro
 from transcription.steps.choose_passes import own_profile
 from transcription.steps.control import cancel
 from transcription.steps.framings import image_files
+from transcription.steps.search_index import forget_collection
 
 
 def purge_collection(collection: Collection) -> int:
@@ -31,6 +32,7 @@ def purge_collection(collection: Collection) -> int:
         # The ledger stays, as what was paid was paid; the texts in it go.
         Charge.objects.filter(collection_id=collection.pk, answer__isnull=False).update(answer=None)
         own = Profile.objects.filter(name=own_profile(collection), collections=None)
+        forget_collection(collection.pk)
         collection.delete()
         ProfileVersion.objects.filter(profile__in=own).delete()
         own.delete()

@@ -73,7 +73,8 @@ OF_OTHERS = {
     "page_thumbnail": ("get", Role.STAFF, 200),
     "original_download": ("get", Role.STAFF, 200),
 }
-EVERYBODY = {"collections", "collection_new", "sample_reset", "sample_empty"}  # what they show is filtered, or refused
+# What they show is filtered, or refused.
+EVERYBODY = {"collections", "collection_new", "search", "sample_reset", "sample_empty"}
 OPEN, SUPERUSERS = {"healthz"}, {"status", "engines", "endpoint_budgets"}
 BELOW = {Role.ADMIN: Role.LEAD, Role.LEAD: Role.REVIEWER}
 
