@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0022_special_characters'),
+        ('transcription', '0019_calibrations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='work',
             name='step',
-            field=models.CharField(choices=[('sample', 'drawing the sample'), ('unpack', 'opening the file'), ('prepare', 'preparing'), ('segment', 'finding lines'), ('recognize', 'reading'), ('vote', 'voting'), ('score', 'scoring'), ('align', 'placing a brought transcript'), ('route', 'routing'), ('export', 'exporting'), ('replace', 'replacing in many texts')], max_length=12),
+            field=models.CharField(choices=[('sample', 'drawing the sample'), ('unpack', 'opening the file'), ('prepare', 'preparing'), ('segment', 'finding lines'), ('recognize', 'reading'), ('vote', 'voting'), ('score', 'scoring'), ('align', 'placing a brought transcript'), ('route', 'routing'), ('export', 'exporting'), ('promise', 'weighing the audits'), ('calibrate', 'fitting word confidence'), ('replace', 'replacing in many texts')], max_length=12),
         ),
         migrations.CreateModel(
             name='Replacement',
