@@ -79,7 +79,7 @@ def test_an_engine_that_answers_twice_is_heard_once(media_root: Path, scribe: In
     assert not Failure.objects.exists()
 
 
-@pytest.mark.parametrize("error", ["value", "memory", "permanent"])
+@pytest.mark.parametrize("error", ["value", "permanent"])
 def test_a_batch_that_breaks_as_a_whole_is_read_row_by_row(error: str, media_root: Path, scribe: Install) -> None:
     scribe(error=error, smallest_batch_that_fails=4)
     page = prepared_page(media_root, lines=3)

@@ -15,6 +15,7 @@ from functools import partial
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from transcription.engines import memory
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue, watch
@@ -147,13 +148,17 @@ def _guarded(works: tuple[Work, ...], token: uuid.UUID, perform: Callable[[], No
         raise  # nobody's fault; a row that PostgreSQL refuses (DataError, IntegrityError) is its maker's
     except LonghandError as known:
         error, detail = known, ""
-    except MemoryError:
-        # Must never leave a task: it would take the worker's parent process down with it.
-        error, detail = OutOfMemory("There was not enough memory for this; it is tried again with less at once."), ""
-    except Exception as unexpected:  # the one place: a defect becomes a Failure row, with its trace
-        logger.exception("Unexpected error in %s", works[0].step)
-        error = EngineFailure(f"This step failed in a way Longhand does not know: {unexpected}", code="unexpected")
-        detail = traceback.format_exc()
+    except Exception as raised:  # the one place: a defect becomes a Failure row, with its trace
+        if memory.ran_out(raised):
+            # A MemoryError must never leave a task: it would take the worker's parent process down with it.
+            error, detail = OutOfMemory("There was not enough memory for this; it is tried again later."), ""
+        else:
+            logger.exception("Unexpected error in %s", works[0].step)
+            error = EngineFailure(f"This step failed in a way Longhand does not know: {raised}", code="unexpected")
+            detail = traceback.format_exc()
+    if isinstance(error, OutOfMemory):
+        error = OutOfMemory(error.message)  # without the frames, which hold what did not fit
+        memory.give_back()
     if len(works) > 1:
         queue.retry_alone(token=token)
         return
