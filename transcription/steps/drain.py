@@ -49,8 +49,10 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.EXPORT: export,
     Step.ALIGN: align,
 }
-# Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
+# Rows of a turn's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims are
+# as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
+CLAIM_SECONDS, LEAST_CLAIM, LARGEST_CLAIM = 4.0, 3, 36
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 TURN_SECONDS = 30.0  # then the task ends and rings for itself, so that an orderly stop never waits long
 
@@ -81,20 +83,29 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         load_due_engines()  # before anything is claimed: a worker killed while it loads has nobody's page in hand
     report_worker(name=worker_name(), queue=name, engine_digests=digests)
     taken = 0
+    limit = CLAIM_SIZE[name]
     ends = time.monotonic() + TURN_SECONDS
     while not stopping():
-        claim = queue.claim(queue=name, worker=worker_name(), limit=CLAIM_SIZE[name], engine_digests=digests)
+        claim = queue.claim(queue=name, worker=worker_name(), limit=limit, engine_digests=digests)
         if claim is None:
             return taken
         taken += len(claim.work)
+        began = time.monotonic()
         if not _perform(name, claim, stopping):
             return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
+        if name == Queue.ENGINE:
+            limit = _worth_a_few_seconds((time.monotonic() - began) / len(claim.work))
         worn = name == Queue.ENGINE and watch.is_over_ceiling()
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
         if worn or time.monotonic() > ends:
             ring(name, insist=True)
             return taken
     return taken
+
+
+def _worth_a_few_seconds(seconds: float) -> int:
+    """How many rows to claim where one takes so long."""
+    return round(min(LARGEST_CLAIM, max(LEAST_CLAIM, CLAIM_SECONDS / max(seconds, 1e-3))))
 
 
 def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> bool:

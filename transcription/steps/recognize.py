@@ -187,13 +187,11 @@ def _write(job: _Job, token: uuid.UUID) -> None:
         kind = OutOfMemory if first.code == OutOfMemory.code else EngineFailure  # what may pass is tried again
         _give_up(job, token, kind(f"No line of this page could be read: {first.message}", code=first.code))
         return
+    rows = [Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id) for record in job.readings]
     try:
         with finishing(work, token, milliseconds=job.milliseconds) as page:
             assert page is not None
-            Reading.objects.bulk_create(
-                Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id)
-                for record in job.readings
-            )
+            Reading.objects.bulk_create(rows)
             keep_ink(job.ink)
             flow.after_stage_read(page=page, run=run, stage=work.stage, lane=work.lane)
     except LostLease as lost:
