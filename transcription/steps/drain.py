@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -84,20 +85,20 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
     report_worker(name=worker_name(), queue=name, engine_digests=digests)
     taken = 0
     limit = CLAIM_SIZE[name]
-    ends = time.monotonic() + TURN_SECONDS
+    ends = monotonic() + TURN_SECONDS
     while not stopping():
         claim = queue.claim(queue=name, worker=worker_name(), limit=limit, engine_digests=digests)
         if claim is None:
             return taken
         taken += len(claim.work)
-        began = time.monotonic()
+        began = monotonic()
         if not _perform(name, claim, stopping):
             return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
         if name == Queue.ENGINE:
-            limit = _worth_a_few_seconds((time.monotonic() - began) / len(claim.work))
+            limit = _worth_a_few_seconds((monotonic() - began) / len(claim.work))
         worn = name == Queue.ENGINE and watch.is_over_ceiling()
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
-        if worn or time.monotonic() > ends:
+        if worn or monotonic() > ends:
             ring(name, insist=True)
             return taken
     return taken

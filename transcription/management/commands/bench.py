@@ -1,5 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --recognize]`: what the parts of reading cost on this machine, and
-how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --recognize]`: what the parts of reading cost on
+this machine, and how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself.
+JSON."""
 
 from __future__ import annotations
 
