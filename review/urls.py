@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import layout_views, page_views, views
+from review import audit_views, layout_views, page_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", views.queue, name="queue"),
     path("review/start/", views.start, name="start"),
+    path("review/audits/", audit_views.overview, name="audits"),
+    path("review/audits/next/<str:work>/", audit_views.following, name="audit-next"),
+    path("review/audits/lines/<int:pk>/", audit_views.line, name="audit-line"),
+    path("review/audits/lines/<int:pk>/image.jpg", audit_views.image, name="audit-image"),
+    path("review/audits/lines/<int:pk>/type/", audit_views.type_, name="audit-type"),
+    path("review/audits/lines/<int:pk>/judge/", audit_views.judge, name="audit-judge"),
     path("review/pages/<int:pk>/", views.editor, name="editor"),
     path("review/pages/<int:pk>/unplaced/", views.unplaced, name="unplaced"),
     path("review/pages/<int:pk>/claim/", views.claim, name="claim"),

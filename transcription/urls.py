@@ -14,10 +14,12 @@ from transcription.views import (
     health,
     page,
     preview,
+    promise,
     settings,
     transcripts,
     upload,
     vocabulary,
+    word,
 )
 
 app_name = "transcription"
@@ -49,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<int:pk>/enhancement/", enhancement.enhancement, name="enhancement"),
     path("collections/<int:pk>/enhancement/rerun/", enhancement.enhancement_rerun, name="enhancement_rerun"),
     path("collections/<int:pk>/enhancement/pages/<int:number>/", enhancement.enhancement_page, name="enhancement_page"),
+    path("collections/<int:pk>/promise/", promise.promise, name="promise"),
     path("collections/<int:pk>/budget/", budgets.budget, name="budget"),
     path("endpoints/", budgets.endpoint_budgets, name="endpoint_budgets"),
     path("pages/<int:pk>/enhanced.jpg", preview.enhanced_region, name="enhanced_region"),
@@ -66,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<int:pk>/exports/list/", exports.export_list, name="export_list"),
     path("exports/<uuid:pk>/download/", exports.export_download, name="export_download"),
     path("pages/<int:pk>/", page.page_view, name="page"),
+    path("lines/<int:pk>/words/<int:index>/why/", word.word_why, name="word_why"),
     path("pages/<int:pk>/tiles/<int:level>/<int:column>_<int:row>.jpg", page.page_tile, name="page_tile"),
     path("pages/<int:pk>/thumbnail.jpg", page.page_thumbnail, name="page_thumbnail"),
     path("originals/<uuid:pk>/download/", page.original_download, name="original_download"),

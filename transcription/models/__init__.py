@@ -1,6 +1,8 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
+from transcription.models.audit import Audit, AuditLine
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
+from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
@@ -13,6 +15,7 @@ from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.promise import Promise
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
@@ -24,11 +27,14 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "Alignment",
+    "Audit",
+    "AuditLine",
     "Cap",
     "Charge",
     "ChargeState",
     "Check",
     "Collection",
+    "CollectionCalibration",
     "DisplacedText",
     "Document",
     "Export",
@@ -49,6 +55,7 @@ __all__ = [
     "Production",
     "Profile",
     "ProfileVersion",
+    "Promise",
     "Queue",
     "Reading",
     "Role",

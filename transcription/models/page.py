@@ -104,9 +104,12 @@ class Page(models.Model):
     layout = models.ForeignKey("transcription.Layout", on_delete=models.SET_NULL, null=True, related_name="+")
     # Expected share of right words; null until scored.
     confidence = models.FloatField(null=True)
+    # Expected share of wrong characters; null until scored, and where that was not fitted.
+    expected_cer = models.FloatField(null=True)
     received_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
+    approved_whole = models.BooleanField(default=False, help_text="whoever approved it read every line")
     changed_at = models.DateTimeField(auto_now=True)
 
     objects = PageQuerySet.as_manager()
@@ -121,6 +124,10 @@ class Page(models.Model):
             ),
         ]
         indexes = [
+            # Pages read whole, the newest of a collection: what its calibration is fitted on.
+            models.Index(
+                fields=["collection", "approved_at"], name="page_read_whole", condition=models.Q(approved_whole=True)
+            ),
             models.Index(fields=["collection", "state", "confidence", "id"], name="page_queue"),
             models.Index(fields=["document", "position", "id"], name="page_order"),
             models.Index(fields=["state", "confidence", "id"], name="page_review_order"),

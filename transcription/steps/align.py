@@ -45,7 +45,7 @@ from transcription.steps.placement import (
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.route import decide_again
-from transcription.steps.score import latest_votes
+from transcription.steps.score import expected_cer, latest_votes
 
 
 def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -146,7 +146,10 @@ def _entry(placed: Placed, line: int) -> Entry:
 def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
     """Renew the page's confidence; then its decision, if that was made before the transcript came."""
     page.confidence = _confidence(run, entries)
-    page.save(update_fields=["confidence", "changed_at"])
+    # What people wrote elsewhere is wrong in ways of its own, which nobody has measured.
+    brought = Line.objects.filter(page=page, current__source=Source.IMPORT).exists()
+    page.expected_cer = None if brought else expected_cer(latest_votes(run).values())
+    page.save(update_fields=["confidence", "expected_cer", "changed_at"])
     if page.state == PageState.SCORED:
         flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
     elif page.state in FINISHED_STATES and page.approved_at is None:

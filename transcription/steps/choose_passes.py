@@ -19,7 +19,9 @@ from transcription.steps.profiles import (
     DEFAULT_PROFILE,
     PassRecipe,
     calibration_for,
+    own_calibrations,
     profile_version_of,
+    reader_of,
     registry,
     stages_of,
 )
@@ -86,7 +88,12 @@ def bundled_passes() -> list[ChosenPass]:
 
 def is_calibrated(collection: Collection) -> bool:
     """Whether word confidence was fitted on ground truth for the present passes; else it is a careful guess."""
-    return calibration_for(_present_stages(collection)) is not None
+    if calibration_for(_present_stages(collection)) is not None:
+        return True
+    version = collection.profile.versions.order_by("number").last() if collection.profile is not None else None
+    if version is None:
+        return False
+    return own_calibrations(collection, reader_of(version)).exists()
 
 
 def pages_read_otherwise(collection: Collection) -> QuerySet[Page]:

@@ -22,6 +22,7 @@ from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
+from transcription.steps.calibrate import calibrate
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
@@ -32,6 +33,7 @@ from transcription.steps.score import score
 from transcription.steps.segment import segment
 from transcription.steps.unpack import unpack
 from transcription.steps.vote import vote
+from transcription.steps.weigh_audits import weigh_audits
 from transcription.steps.workers import held_engine_digests, load_due_engines, report_worker
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
     Step.ALIGN: align,
+    Step.CALIBRATE: calibrate,
+    Step.PROMISE: weigh_audits,
 }
 # Rows of a turn's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims are
 # as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.

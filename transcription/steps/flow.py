@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from transcription.models import (
+    CollectionCalibration,
     Document,
     Export,
     Failure,
@@ -153,6 +154,9 @@ def after_failure(work: Work, page: Page | None) -> None:
     """What a given-up unit of work means: its pass may be the last one a page waits for; its export will not come."""
     if work.export_id is not None:
         Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
+    if work.calibration_id is not None:
+        attempt = CollectionCalibration.objects.filter(pk=work.calibration_id)
+        attempt.update(state=CollectionCalibration.State.FAILED, made_at=Now())
     if work.step == Step.UNPACK and work.original is not None:
         arrange_pages(Document.objects.select_for_update(no_key=True).get(pk=work.original.document_id))
     if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:

@@ -82,6 +82,23 @@ INVARIANTS: dict[str, str] = {
         SELECT p.id, p.state, p.run_id FROM transcription_page p
         WHERE p.state IN ('accepted', 'in_review', 'reviewed') AND NOT EXISTS (
             SELECT FROM transcription_routedecision d WHERE d.page_id = p.id AND d.run_id = p.run_id)""",
+    "a page is accepted unseen from its threshold on": """
+        SELECT id, run_id, confidence, threshold, reasons FROM transcription_routedecision
+        WHERE outcome = 'accept' AND confidence < threshold AND NOT reasons @> '["blank-page"]'""",
+    "an audit is of its run's page and collection": """
+        SELECT a.id, a.page_id, u.page_id AS run_page, a.collection_id FROM transcription_audit a
+        JOIN transcription_run u ON u.id = a.run_id JOIN transcription_page p ON p.id = a.page_id
+        WHERE u.page_id <> a.page_id OR p.collection_id <> a.collection_id""",
+    "an audit is settled when all of its lines are": """
+        SELECT a.id, a.state, count(l.id) AS lines, count(l.settled_at) AS settled FROM transcription_audit a
+        LEFT JOIN transcription_auditline l ON l.audit_id = a.id WHERE a.state <> 'overtaken'
+        GROUP BY a.id HAVING count(l.id) = 0 OR (a.state = 'settled') <> (count(l.id) = count(l.settled_at))""",
+    "a promise stands on audits of its profile version": """
+        SELECT r.id, r.pages, count(a.id) AS audits FROM transcription_promise r LEFT JOIN (transcription_audit a
+            JOIN transcription_run u ON u.id = a.run_id)
+            ON a.collection_id = r.collection_id AND u.profile_version_id = r.profile_version_id
+            AND a.kind = 'machine' AND a.state = 'settled' AND a.confidence >= r.threshold AND a.id > r.audits_after
+        WHERE r.state = 'standing' GROUP BY r.id HAVING r.pages < 30 OR count(a.id) < r.pages""",
     "readings and votes are of lines of their run's page": """
         SELECT x.kind, x.id, x.run_id, x.line_id FROM (
             SELECT 'reading' AS kind, id, run_id, line_id FROM transcription_reading

@@ -45,6 +45,7 @@ OF_COLLECTION = {
     "enhancement": ("get", Role.STAFF, 200),
     "enhancement_rerun": ("post", Role.ADMIN, 302),
     "budget": ("get", Role.LEAD, 200),
+    "promise": ("get", Role.ADMIN, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
     "upload_new": ("get", Role.STAFF, 200),
