@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from transcription.engines.base import ForcedScorer
 from transcription.errors import LostLease
-from transcription.formats.pyramid import read_gray
 from transcription.htr.confidence import page_confidence
 from transcription.htr.crop import cut_line
 from transcription.htr.ctc_forced import LineProbabilities
@@ -29,8 +28,8 @@ from transcription.models import (
 )
 from transcription.models.page import FINISHED_STATES
 from transcription.steps import flow
-from transcription.steps.files import local_path
 from transcription.steps.import_transcripts import place_if_read
+from transcription.steps.page_image import page_image
 from transcription.steps.placement import (
     Entry,
     in_use,
@@ -128,8 +127,7 @@ def _found(
 
 
 def _crops(page: Page, places: Sequence[LayoutLine], version: PassVersion) -> Iterator[LineImage]:
-    with local_path(page.pyramid) as path:
-        image, _ = read_gray(path, None)
+    image = page_image(page)
     for key, place in enumerate(places):
         yield LineImage(key, enhance(cut_line(image, place.geometry), version.recipe, version.recipe_options))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 
 from transcription.engines.base import Recognizer, Segmenter
+from transcription.engines.halving import in_halves
 from transcription.engines.word_lists import word_list
 from transcription.errors import BadInput
 from transcription.formats.ground_truth import read_ground_truth
@@ -74,7 +76,7 @@ def read_in_passes(crops: Sequence[Gray], passes: Sequence[Pass], language: str)
     readings: list[list[voting.PassReading]] = [[] for _ in crops]
     for each in passes:
         images = (LineImage(key, enhance(crop, each.recipe, each.options)) for key, crop in enumerate(crops))
-        for result in each.recognizer.recognize(images, Hints(language=language)):
+        for result in in_halves(partial(each.recognizer.recognize, hints=Hints(language=language)), images):
             if isinstance(result, ReadingRecord):
                 readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight, each.voice))
     return readings
