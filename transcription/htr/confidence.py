@@ -25,6 +25,8 @@ FEATURES = (
     "letters",  # share of the characters that are letters: figures and marks are read worse
 )
 
+UNSURE_BELOW = 0.7  # a word that a person is asked about
+
 _SURE = 6.9  # logit(0.999): beyond it, scores of sequence recognisers say nothing more
 
 

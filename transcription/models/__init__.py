@@ -12,11 +12,12 @@ from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
-from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.reading import Reading
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.transcript import Source, TranscriptRevision
+from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
@@ -28,6 +29,7 @@ __all__ = [
     "Charge",
     "ChargeState",
     "Check",
+    "ChosenVersion",
     "Collection",
     "DisplacedText",
     "Document",
@@ -61,6 +63,7 @@ __all__ = [
     "Step",
     "Term",
     "TermKind",
+    "Trial",
     "TranscriptRevision",
     "Turner",
     "Upload",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -52,6 +53,7 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
     ]
 ]
 DEFAULT_ENGINE = "starter"
+DEFAULT_THRESHOLD = 0.7  # a line that is less sure after a stage goes on to the next one
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +89,7 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     if profile is None or profile.name == DEFAULT_PROFILE:
         return default_profile_version()
     if profile.choice is not None:
-        return version_at_present(profile.name, stages_of(profile))
+        return version_at_present(profile.name, stages_of(profile), profile.thresholds)
     return profile.versions.latest("number")
 
 
@@ -122,16 +124,23 @@ def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
     return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
 
 
-def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
-    """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
+def version_at_present(name: str, stages: list[list[PassRecipe]], thresholds: Sequence[float] = ()) -> ProfileVersion:
+    """The version of the profile ``name`` with these passes at the engines' present state, made where there is none.
+
+    ``thresholds`` are of the stages in their order; those that are missing are the usual one.
+    """
+    usual = [DEFAULT_THRESHOLD] * len(stages)
+    limits = [*thresholds, *usual[len(thresholds) :]]
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
     calibration = calibration_for(stages)
     segmenter = segmenter_in_use()
-    state = [
+    state: list[object] = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
         registry().digest(segmenter),
         calibration,
     ]
+    if limits != usual:
+        state.append(limits)  # versions from when there was but one threshold stay what they are
     digest = _sha256(state)
     existing = ProfileVersion.objects.filter(profile__name=name, digest=digest).first()
     if existing is not None:
@@ -147,7 +156,7 @@ def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVers
                 "number": number,
                 "segmenter": segmenter,
                 "segmenter_digest": registry().digest(segmenter),
-                "thresholds": [0.7] * len(passes),
+                "thresholds": limits,
                 "calibration": calibration,
             },
         )

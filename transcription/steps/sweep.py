@@ -22,6 +22,7 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
+from transcription.steps.trials import forget_trials
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def sweep_once() -> Swept:
         set_aside += outcome == WorkState.FAILED
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
+    forget_trials()
     return Swept(freed, set_aside, rung)
 
 

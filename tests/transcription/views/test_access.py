@@ -42,8 +42,8 @@ OF_COLLECTION = {
     "vocabulary_rerun": ("post", Role.ADMIN, 302),
     "vocabulary_download": ("get", Role.STAFF, 200),
     "term_add": ("post", Role.STAFF, 422),
-    "enhancement": ("get", Role.STAFF, 200),
-    "enhancement_rerun": ("post", Role.ADMIN, 302),
+    "passes": ("get", Role.STAFF, 200),
+    "passes_rerun": ("post", Role.ADMIN, 302),
     "budget": ("get", Role.LEAD, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
@@ -64,7 +64,7 @@ OF_OTHERS = {
     "upload_file": ("post", Role.STAFF, 422),
     "upload_status": ("get", Role.STAFF, 200),
     "export_download": ("get", Role.STAFF, 200),
-    "enhancement_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_enhancement
+    "passes_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_passes
     "enhanced_region": ("get", Role.STAFF, 404),
     "enhanced_line": ("get", Role.STAFF, 404),
     "page": ("get", Role.STAFF, 200),
@@ -113,7 +113,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "export_download": lambda: [
             Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip").pk
         ],
-        "enhancement_page": lambda: [collection.pk, 1],
+        "passes_page": lambda: [collection.pk, 1],
         "enhanced_region": lambda: [page.pk],
         "enhanced_line": lambda: [page.pk, place.line_id],
         "page": lambda: [page.pk],

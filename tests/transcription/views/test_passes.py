@@ -58,7 +58,7 @@ def page(collection: Collection, media_root: Path, tmp_path: Path) -> Page:
     return page
 
 
-def url(collection: Collection, name: str = "enhancement", *more: object) -> str:
+def url(collection: Collection, name: str = "passes", *more: object) -> str:
     return reverse(f"transcription:{name}", args=[collection.pk, *more])
 
 
@@ -96,10 +96,10 @@ class TestTheScreen:
         assert staff.get(url(collection), {"page": page.pk}).status_code == 200
 
     def test_gives_pages_by_their_number(self, staff: Client, collection: Collection, page: Page) -> None:
-        found = staff.get(url(collection, "enhancement_page", 1)).json()
+        found = staff.get(url(collection, "passes_page", 1)).json()
         assert (found["id"], found["label"], found["scale"]) == (page.pk, page.label, reading_scale(page))
         for number in (0, 2, 10**30):
-            assert staff.get(url(collection, "enhancement_page", number)).status_code == 404
+            assert staff.get(url(collection, "passes_page", number)).status_code == 404
 
     def test_still_opens_where_the_choice_is_of_a_later_version(self, admin: Client, collection: Collection) -> None:
         choice = [{"enhancement": "super-resolution:factor=2", "weight": 1.0}]
@@ -185,7 +185,7 @@ class TestReadingAgain:
         assert "with other passes" not in admin.get(url(collection)).content.decode()
         save(admin, collection, ("blur", 1))
         assert "1 page was read with other passes" in admin.get(url(collection)).content.decode()
-        said = admin.post(url(collection, "enhancement_rerun"), follow=True).content.decode()
+        said = admin.post(url(collection, "passes_rerun"), follow=True).content.decode()
         assert "1 page is read again." in said
         page.refresh_from_db()
         assert page.run is not None
@@ -326,7 +326,7 @@ def test_the_settings_of_a_script_are_data_not_markup(staff: Client, collection:
     page.original.save()
     screen = staff.get(url(collection)).content.decode()
     assert "<script>alert" not in screen
-    raw = screen.split('id="enhancement-config" type="application/json">')[1].split("</script>")[0]
+    raw = screen.split('id="passes-config" type="application/json">')[1].split("</script>")[0]
     assert "script" in json.loads(raw)["page"]["label"]
 
 

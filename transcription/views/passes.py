@@ -38,7 +38,7 @@ from transcription.views.preview import MOST_PIXELS, reading_scale
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-def enhancement(request: SignedInRequest, pk: int) -> HttpResponse:
+def passes(request: SignedInRequest, pk: int) -> HttpResponse:
     """The passes of a collection and a preview of them; all members may try, admins may save."""
     if request.method != "POST":
         return _screen(request, collection_or_404(request, pk))
@@ -59,7 +59,7 @@ def enhancement(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @signed_in
-def enhancement_rerun(request: SignedInRequest, pk: int) -> HttpResponse:
+def passes_rerun(request: SignedInRequest, pk: int) -> HttpResponse:
     """Read again the pages that were read with other passes and that nobody has approved."""
     collection = collection_or_404(request, pk, Role.ADMIN)
     count = rerun(collection, pages=pages_read_otherwise(collection))
@@ -70,7 +70,7 @@ def enhancement_rerun(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @signed_in
-def enhancement_page(request: SignedInRequest, pk: int, number: int) -> JsonResponse:
+def passes_page(request: SignedInRequest, pk: int, number: int) -> JsonResponse:
     """What the preview needs to know of the collection's page ``number``, counted from 1."""
     collection = collection_or_404(request, pk)
     pages = _previewed(collection)
@@ -154,13 +154,13 @@ def _screen(
         "mostPixels": MOST_PIXELS,
         "administers": administers,
         "page": context["page"],
-        "pages": reverse("transcription:enhancement_page", args=[collection.pk, 0]).replace("/0/", "/{number}/"),
+        "pages": reverse("transcription:passes_page", args=[collection.pk, 0]).replace("/0/", "/{number}/"),
     }
-    return render(request, "transcription/enhancement.html", context, status=422 if wrong else 200)
+    return render(request, "transcription/passes.html", context, status=422 if wrong else 200)
 
 
 def _as_config(chosen: ChosenPass) -> dict[str, Any]:
-    """A pass as enhancement.js takes it."""
+    """A pass as passes.js takes it."""
     return {
         "enhancement": str(chosen.enhancement),
         "weight": chosen.weight,
@@ -247,7 +247,7 @@ def _first_page(request: SignedInRequest, collection: Collection) -> dict[str, A
 
 
 def _page_data(page: Page, number: int, total: int) -> dict[str, Any]:
-    """A page as enhancement.js needs it. Addresses end in ``?v=…&``: more parameters follow."""
+    """A page as passes.js needs it. Addresses end in ``?v=…&``: more parameters follow."""
     places = LayoutLine.objects.filter(layout=page.layout_id).order_by("position")
     version = f"?v={image_version(page)}-{page.layout_id or 0}&"
     return {
@@ -276,7 +276,7 @@ def _page_data(page: Page, number: int, total: int) -> dict[str, Any]:
 
 def _back(request: SignedInRequest, collection: Collection) -> str:
     """The screen, with the page that was looked at."""
-    here = reverse("transcription:enhancement", args=[collection.pk])
+    here = reverse("transcription:passes", args=[collection.pk])
     page = request.POST.get("page", "")
     mine = _is_key(page) and _previewed(collection).filter(pk=int(page)).exists()
     return f"{here}?page={page}" if mine else here

@@ -1,6 +1,6 @@
 // The passes of a collection, edited and previewed. The state is `passes`; what is drawn and what is sent follow from it.
 
-const config = JSON.parse(document.getElementById("enhancement-config").textContent);
+const config = JSON.parse(document.getElementById("passes-config").textContent);
 const recipes = new Map(config.recipes.map((recipe) => [recipe.name, recipe]));
 const form = document.getElementById("passes-form");
 const list = document.getElementById("passes");
