@@ -131,7 +131,7 @@ def trial_profile(collection: Collection) -> str:
 
 
 def present_choice(collection: Collection) -> Choice:
-    """How pages of the collection are read now. Raises BadRecipe where that was chosen in a later version of Longhand."""
+    """How the collection is read now. Raises BadRecipe where that was chosen in a later version of Longhand."""
     profile = collection.profile
     if profile is None or profile.name == DEFAULT_PROFILE or profile.choice is not None:
         return choice_of_profile(profile)

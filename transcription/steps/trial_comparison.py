@@ -53,6 +53,16 @@ class ComparedLine:
         return any(piece.kind != "same" for piece in self.pieces)
 
     @property
+    def pieces_before(self) -> list[Piece]:
+        """What stands, with what the trial lacks of it marked as removed."""
+        return [piece for piece in self.pieces if piece.kind != "added"]
+
+    @property
+    def pieces_after(self) -> list[Piece]:
+        """What was tried, with what was not there before marked as added."""
+        return [piece for piece in self.pieces if piece.kind != "removed"]
+
+    @property
     def is_counted(self) -> bool:
         """Whether errors of both sides can be counted."""
         return self.typed is not None and self.present.confidence is not None and self.tried.confidence is not None
@@ -101,6 +111,11 @@ class ComparedPage:
     def changed(self) -> int:
         return sum(line.differs for line in self.lines)
 
+    @property
+    def counted(self) -> int:
+        """Lines over which errors were counted."""
+        return sum(line.is_counted for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -129,7 +144,7 @@ class Comparison:
     @property
     def counted(self) -> int:
         """Lines over which errors were counted."""
-        return sum(line.is_counted for line in self.lines)
+        return sum(page.counted for page in self.pages)
 
 
 def compare(trial: Trial) -> Comparison:
