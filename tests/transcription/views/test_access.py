@@ -20,6 +20,7 @@ from tests.factories import (
     create_page,
     create_run,
     create_term,
+    create_trial,
     create_upload,
     create_user,
     create_vote,
@@ -44,6 +45,7 @@ OF_COLLECTION = {
     "term_add": ("post", Role.STAFF, 422),
     "passes": ("get", Role.STAFF, 200),
     "passes_rerun": ("post", Role.ADMIN, 302),
+    "trial_start": ("post", Role.ADMIN, 422),
     "budget": ("get", Role.LEAD, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
@@ -64,6 +66,10 @@ OF_OTHERS = {
     "upload_file": ("post", Role.STAFF, 422),
     "upload_status": ("get", Role.STAFF, 200),
     "export_download": ("get", Role.STAFF, 200),
+    "trial": ("get", Role.STAFF, 200),
+    "trial_live": ("get", Role.STAFF, 286),
+    "trial_use": ("post", Role.ADMIN, 302),
+    "trial_discard": ("post", Role.ADMIN, 302),
     "passes_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_passes
     "enhanced_region": ("get", Role.STAFF, 404),
     "enhanced_line": ("get", Role.STAFF, 404),
@@ -113,6 +119,9 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "export_download": lambda: [
             Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip").pk
         ],
+        **dict.fromkeys(
+            ("trial", "trial_live", "trial_use", "trial_discard"), lambda: [create_trial(collection=collection).pk]
+        ),
         "passes_page": lambda: [collection.pk, 1],
         "enhanced_region": lambda: [page.pk],
         "enhanced_line": lambda: [page.pk, place.line_id],
