@@ -32,6 +32,7 @@ from transcription.steps.choose_passes import (
     ChosenPass,
     bundled_choice,
     choice_of,
+    choice_of_profile,
     choose_passes,
     is_calibrated,
     pages_read_otherwise,
@@ -39,6 +40,7 @@ from transcription.steps.choose_passes import (
 )
 from transcription.steps.control import rerun
 from transcription.steps.estimates import estimate_reading
+from transcription.steps.profile_history import past_versions, shared_profiles, versions_of
 from transcription.steps.profiles import DEFAULT_THRESHOLD
 from transcription.steps.trials import usual_pages
 from transcription.steps.workers import engines_held, readers_here
@@ -46,6 +48,7 @@ from transcription.views.access import SignedInRequest, collection_or_404, holds
 from transcription.views.page import image_version
 from transcription.views.posted_passes import PostedPasses, as_config
 from transcription.views.preview import MOST_PIXELS, reading_scale
+from transcription.views.told_versions import told_versions
 
 TRIALS_SHOWN = 5
 
@@ -139,12 +142,14 @@ def passes_screen(
     }
     if administers:
         context["currency"] = settings.ENDPOINTS.currency
+        context["versions"] = told_versions(past_versions(collection))
+        context["profiles"] = shared_profiles()
         context["try_pages"] = _pages_to_try(collection)
         context["estimate"] = estimate_reading(collection, present, stale) if context["stale_pages"] else None
     context["config"] = shown | {
         "unsaved": posted is not None or (draft is not None and draft.choice != present),
         "bundled": as_config(bundled_choice()),
-        "engines": _engines(present.passes),
+        "engines": _engines([*present.passes, *(draft.choice.passes if draft is not None else ())]),
         "mostStages": MOST_STAGES,
         "recipes": _recipes(),
         "mostPasses": MOST_PASSES,
@@ -168,15 +173,28 @@ class Draft:
 
 
 def _draft(request: SignedInRequest, collection: Collection) -> Draft | None:
-    """The passes of the trial that ``?trial=`` names. Unknown ones are not found."""
-    try:
-        trial = UUID(request.GET["trial"]) if "trial" in request.GET else None
-    except ValueError as error:
-        raise Http404 from error
-    if trial is not None:
-        found = get_object_or_404(collection.trials.select_related("profile_version"), pk=trial)
-        return Draft(choice_of(found.profile_version), _("These are the passes that were tried. They are not saved."))
+    """The passes of the trial, named profile or earlier version that the address names. Unknown ones are not found."""
+    if "trial" in request.GET:
+        try:
+            key = UUID(request.GET["trial"])
+        except ValueError as error:
+            raise Http404 from error
+        trial = get_object_or_404(collection.trials.select_related("profile_version"), pk=key)
+        return Draft(choice_of(trial.profile_version), _("These are the passes that were tried. They are not saved."))
+    if "profile" in request.GET:
+        profile = get_object_or_404(shared_profiles(), pk=_key(request.GET["profile"]))
+        said = _("These are the passes of “%(name)s”. They are not saved for this collection.")
+        return Draft(choice_of_profile(profile), said % {"name": profile.name})
+    if "version" in request.GET:
+        version = get_object_or_404(versions_of(collection), pk=_key(request.GET["version"]))
+        return Draft(choice_of(version), _("These are the passes of an earlier version. Save to restore them."))
     return None
+
+
+def _key(text: str) -> int:
+    if not _is_key(text):
+        raise Http404
+    return int(text)
 
 
 def _pages_to_try(collection: Collection) -> list[dict[str, Any]]:

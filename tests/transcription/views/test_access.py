@@ -45,6 +45,7 @@ OF_COLLECTION = {
     "term_add": ("post", Role.STAFF, 422),
     "passes": ("get", Role.STAFF, 200),
     "passes_rerun": ("post", Role.ADMIN, 302),
+    "profile_name": ("post", Role.ADMIN, 422),
     "trial_start": ("post", Role.ADMIN, 422),
     "budget": ("get", Role.LEAD, 200),
     "transcripts": ("get", Role.STAFF, 200),
@@ -66,6 +67,7 @@ OF_OTHERS = {
     "upload_file": ("post", Role.STAFF, 422),
     "upload_status": ("get", Role.STAFF, 200),
     "export_download": ("get", Role.STAFF, 200),
+    "profile_remove": ("post", Role.ADMIN, 404),  # only for whoever named it; tested in test_passes
     "trial": ("get", Role.STAFF, 200),
     "trial_live": ("get", Role.STAFF, 286),
     "trial_use": ("post", Role.ADMIN, 302),
@@ -119,6 +121,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "export_download": lambda: [
             Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip").pk
         ],
+        "profile_remove": lambda: [collection.pk, 0],
         **dict.fromkeys(
             ("trial", "trial_live", "trial_use", "trial_discard"), lambda: [create_trial(collection=collection).pk]
         ),
