@@ -179,3 +179,35 @@ def test_passes_go_from_stage_to_stage_with_the_arrows(sign_in: SignIn, collecti
     tab.get_by_role("button", name="Use the bundled passes").click()
     expect(tab.locator(".stage")).to_have_count(0)
     expect(tab.locator("#unsaved")).to_have_text("")
+
+
+def test_named_passes_are_taken_by_another_collection_and_an_earlier_version_is_restored(
+    sign_in: SignIn, collection: Collection, live_server: LiveServer
+) -> None:
+    other = create_collection(title="Letters", owner=None)
+    choose_passes(collection=collection, passes=cascade(), thresholds=[0.5])
+    tab = open_screen(sign_in, collection)
+    tab.get_by_label("Name of the profile").fill("Two stages")
+    tab.get_by_role("button", name="Keep under this name").click()
+    expect(tab.locator(".messages").first).to_contain_text("Kept as “Two stages”.")
+    assert violations(tab) == []
+    tab.goto(f"/collections/{other.pk}/passes/")
+    tab.get_by_role("link", name="Two stages").click()
+    expect(tab.locator(".stage-title")).to_have_text(["Stage 1", "Stage 2"])
+    expect(tab.locator("#unsaved")).to_have_text("Not saved yet")
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab.locator(".messages")).to_contain_text("Saved.")
+    expect(tab.locator("#unsaved")).to_have_text("")
+    assert present_choice(Collection.objects.get(pk=other.pk)) == present_choice(collection)
+
+    tab.get_by_role("button", name="Use the bundled passes").click()
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab.locator(".profile-versions li")).to_have_count(2)
+    expect(tab.locator(".profile-versions")).to_contain_text("plain+quick was removed.")
+    shoot(tab, "versions")
+    tab.get_by_role("link", name="Show and restore").click()
+    expect(tab.locator(".messages")).to_contain_text("These are the passes of an earlier version.")
+    assert violations(tab) == []
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab.locator(".profile-versions li")).to_have_count(3)
+    assert present_choice(Collection.objects.get(pk=other.pk)).thresholds == (0.5,)

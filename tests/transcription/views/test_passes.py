@@ -334,3 +334,44 @@ def test_a_choice_of_one_collection_is_not_seen_in_another(staff: Client, collec
     other = create_collection()
     choose_passes(collection=other, passes=bundled_passes()[:1])
     assert len(staff.get(url(collection)).context["config"]["passes"]) == 4
+
+
+class TestNamedProfiles:
+    def name(self, client: Client, collection: Collection, name: str) -> Any:
+        given = {"enhancement": ["blur"], "weight": [1], "name": name}
+        return client.post(url(collection, "profile_name"), given, follow=True)
+
+    def test_show_in_the_editor_and_are_not_saved(self, admin: Client, collection: Collection) -> None:
+        answer = self.name(admin, collection, "Blurred")
+        config = answer.context["config"]
+        assert ([each["enhancement"] for each in config["passes"]], config["unsaved"]) == (["blur"], True)
+        assert "Kept as “Blurred”." in answer.content.decode()
+        assert present_passes(collection) == bundled_passes()
+        again = self.name(admin, collection, "blurred")
+        assert again.status_code == 422
+        assert "There is a profile “blurred” already" in again.content.decode()
+
+    def test_are_removed_by_those_who_named_them(
+        self, admin: Client, collection: Collection, member: Callable[[Role], Client]
+    ) -> None:
+        self.name(admin, collection, "Blurred")
+        named = Profile.objects.get(shared=True)
+        address = url(collection, "profile_remove", named.pk)
+        assert member(Role.ADMIN).post(address).status_code == 404
+        assert "“Blurred” is removed." in admin.post(address, follow=True).content.decode()
+        assert not Profile.objects.filter(shared=True).exists()
+
+    @pytest.mark.parametrize("key", ["0", "x", "", "9" * 30])
+    @pytest.mark.parametrize("kind", ["profile", "version"])
+    def test_and_versions_that_there_are_not_are_not_found(
+        self, admin: Client, collection: Collection, kind: str, key: str
+    ) -> None:
+        assert admin.get(url(collection), {kind: key}).status_code == 404
+
+    def test_and_versions_of_another_collection_are_not_shown(self, admin: Client, collection: Collection) -> None:
+        other = create_collection()
+        version = choose_passes(collection=other, passes=bundled_passes()[:1])
+        assert admin.get(url(collection), {"version": version.pk}).status_code == 404
+        save(admin, collection, ("plain", 1))
+        mine = profile_version_of(Collection.objects.get(pk=collection.pk))
+        assert admin.get(url(collection), {"version": mine.pk}).status_code == 200
