@@ -34,6 +34,7 @@ def texts() -> dict[str, str]:
         "tryClaim": _("Try again"),
         "notSaved": _("not saved"),
         "conflict": _("changed meanwhile: choose"),
+        "palette": _("Marks and special characters"),
         "passes": _("{count} of {total} passes"),
         "vocabulary": _("in the vocabulary, not read"),
         "noPasses": _("another guess of the machine"),

@@ -399,3 +399,35 @@ def test_approving_says_how_many_changed_lines_wait(sign_in: SignIn, page: Page,
     for what in ("reread", "waiting"):
         expect(tab.get_by_test_id(what)).to_be_hidden()
     expect(tab.locator("#lines")).not_to_contain_text("to be read")
+
+
+def test_marks_and_special_characters_are_written_by_keys_and_by_click(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.keyboard.press("e")  # “Anne” is selected
+    bar = tab.get_by_role("toolbar", name="Marks and special characters")
+    tab.keyboard.press("Tab")
+    expect(bar.get_by_role("button", name="struck out")).to_be_focused()
+    tab.keyboard.press("n")  # a letter acts on no word from here
+    tab.keyboard.press("ArrowRight")
+    expect(bar.get_by_role("button", name="inserted")).to_be_focused()
+    tab.keyboard.press("Enter")
+    field = tab.locator(".line-field")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of")
+    bar.get_by_role("button", name="latin small letter long s").click()
+    expect(field).to_be_focused()
+    tab.keyboard.press("Control+z")  # the browser's own undo
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of")
+    tab.keyboard.press("End")
+    bar.get_by_role("button", name="struck out").click()
+    tab.keyboard.type("this")  # between the two
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of⟦this⟧")
+    assert Axe().run(tab).response["violations"] == []
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Escape")
+    expect(field).to_be_focused()
+    tab.keyboard.press("Enter")
+    saved(tab)
+    assert text_at(page, 2) == "married John Alder and ⸢Anne⸣ Webbe of⟦this⟧"

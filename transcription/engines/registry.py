@@ -33,7 +33,8 @@ class EngineDeclaration(TypedDict):
     brought to this installation: its folder is given to the class as ``model``. ``READS`` says what a profile may use
     the engine for ("lines", "pages", "print": lines of print only); one without it reads nothing. A worker holds the
     engine only where the Python ``PACKAGES`` are installed and where ``PROBE``, the path of a function that takes the
-    engine's options, has nothing to say against it.
+    engine's options, has nothing to say against it. ``LITERAL`` engines put down letter for letter what they see: they
+    cannot translate.
     """
 
     CLASS: str
@@ -46,6 +47,7 @@ class EngineDeclaration(TypedDict):
     FILES: NotRequired[dict[str, list[str]]]
     PACKAGES: NotRequired[list[str]]
     PROBE: NotRequired[str]
+    LITERAL: NotRequired[bool]
 
 
 class UnknownEngine(PermanentError):
@@ -181,6 +183,13 @@ class Registry:
             return self.declaration(name)["CLASS"]
         except UnknownEngine:
             return name
+
+    def is_literal(self, name: str) -> bool:
+        """Whether it is declared so; an engine that is gone may have been a language model."""
+        try:
+            return self.declaration(name).get("LITERAL", False)
+        except UnknownEngine:
+            return False
 
     def prompts(self) -> tuple[str, ...]:
         """What language models of this installation are asked: the bundled prompts, and those in settings."""

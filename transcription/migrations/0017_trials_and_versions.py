@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0016_checks_of_texts'),
+        ('transcription', '0022_special_characters'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

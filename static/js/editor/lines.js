@@ -1,5 +1,6 @@
 // The text: one row a line, words marked by how sure the vote was, a field where the reviewer types.
 
+import { makePalette } from "./palette.js";
 import { isUnsure, tokens, typedDecisions, remark } from "./words.js";
 
 const VERY_UNSURE = 0.4; // below it the underline is a wave
@@ -164,7 +165,7 @@ export class Lines {
   #click(event) {
     const target = event.target;
     const row = target.closest(".line");
-    if (!row || target.closest(".line-field")) return;
+    if (!row || target.closest(".line-typing")) return;
     const i = Number(row.dataset.index);
     const choice = target.closest(".choice");
     if (target.closest("[data-conflict]")) this.act.conflict(this.page.lines[i]);
@@ -188,7 +189,8 @@ export class Lines {
       ariaLabel: this.t("editLine", { position: line.position }),
     });
     this.field = { line: i, area, from: line.text };
-    row.querySelector(".line-text").replaceChildren(area);
+    const typing = make("div", { className: "line-typing" }, area, makePalette(area, this.page.data.palette, this.t("palette")));
+    row.querySelector(".line-text").replaceChildren(typing);
     row.querySelector(".choices")?.remove();
     row.classList.add("line-editing");
     const grow = () => { area.style.height = "auto"; area.style.height = `${area.scrollHeight}px`; };
@@ -196,7 +198,9 @@ export class Lines {
       grow();
       this.drafts.keep(line, area.value);
     });
-    area.addEventListener("blur", () => { if (this.field?.area === area) this.commit(); });
+    typing.addEventListener("focusout", ({ relatedTarget }) => {
+      if (this.field?.area === area && !typing.contains(relatedTarget)) this.commit();
+    });
     area.focus({ preventScroll: true });
     grow();
     this.#reveal(row);
