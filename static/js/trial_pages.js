@@ -15,6 +15,10 @@ for (const row of document.querySelectorAll("#try-pages li")) {
       show(label.dataset.none);
       return;
     }
+    if (!input.checkValidity()) {
+      show(label.dataset.gone);
+      return;
+    }
     const answer = await fetch(config.pages.replace("{number}", encodeURIComponent(asked))).catch(() => null);
     if (input.value !== asked) return;
     if (!answer?.ok) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class ReadingEstimate:
     pages: int
     lines: int
     later: tuple[int, ...]
-    seconds: float | None
+    seconds: int | None
     unmeasured: tuple[str, ...]
     workers: int
     typed_lines: int
@@ -90,7 +91,7 @@ def estimate_reading(collection: Collection, choice: Choice, pages: QuerySet[Pag
         pages=page_count,
         lines=counts["all"],
         later=tuple(round(share * counts["all"]) for share in shares[1:]),
-        seconds=None if unmeasured else seconds,
+        seconds=None if unmeasured else math.ceil(seconds),
         unmeasured=tuple(unmeasured),
         workers=Worker.objects.filter(queue=Queue.ENGINE, seen_at__gt=Now() - ALIVE_FOR).count(),
         typed_lines=Line.objects.filter(page__in=pages, current__source=Source.PERSON).count(),
