@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tests.factories import create_failure, create_page, create_user, create_work
+from tests.factories import create_failure, create_page, create_trial, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
 from transcription.models import Export, Line, Original, Page, PageState, Part, Reading, Step, Vote, Work, WorkState
 from transcription.steps.correct import save_line
@@ -142,6 +142,12 @@ def trust_a_text_that_failed(page: Page) -> None:
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
 
 
+def take_a_trials_run_for_the_pages_own(page: Page) -> None:
+    assert page.run is not None
+    page.run.trial = create_trial(collection=page.collection)
+    page.run.save()
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -162,6 +168,7 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (skip_a_revision_number, "revisions of a line are numbered without gaps"),
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
+    (take_a_trials_run_for_the_pages_own, "a trial's run is no page's own, decides nothing and is nobody's text"),
     (lose_an_exports_file, "a done export has a file"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
