@@ -8,9 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from review.marks import UNSURE_BELOW, mark_words
+from review.marks import mark_words
 from review.models import WordDecision
 from review.palette import palette
+from transcription.htr.confidence import UNSURE_BELOW
 from transcription.models import LayoutLine, Line, Page, PageState, Source, TranscriptRevision, Vote
 
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
 
 from django.utils.translation import gettext as _
 
 from review.editor import revision_origin, revision_title
+from transcription.htr.difference import Piece, difference
 from transcription.models import Line, Reading, TranscriptRevision
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of text: ``kind`` is same, added or removed."""
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +32,6 @@ class PassText:
 
     name: str
     pieces: list[Piece]
-
-
-def difference(before: str, after: str) -> list[Piece]:
-    """The words of ``after`` with what was removed from ``before``, in reading order."""
-    old, new = before.split(), after.split()
-    pieces: list[Piece] = []
-    for tag, low, high, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pieces.append(Piece("same", " ".join(new[first:last])))
-            continue
-        if high > low:
-            pieces.append(Piece("removed", " ".join(old[low:high])))
-        if last > first:
-            pieces.append(Piece("added", " ".join(new[first:last])))
-    return pieces
 
 
 def past_texts(line: Line) -> list[PastText]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, TypedDict
 
-UNSURE_BELOW = 0.7
-
 
 class Alternative(TypedDict):
     text: str

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tests.factories import create_failure, create_page, create_user, create_work
+from tests.factories import create_failure, create_page, create_trial, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
 from transcription.htr.replacing import Pattern
 from transcription.models import (
@@ -250,6 +250,12 @@ def lose_a_replacements_work(page: Page) -> None:
     Replacement.objects.filter(pk=made.pk).update(state=Replacement.State.UNDOING)
 
 
+def take_a_trials_run_for_the_pages_own(page: Page) -> None:
+    assert page.run is not None
+    page.run.trial = create_trial(collection=page.collection)
+    page.run.save()
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -273,6 +279,7 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (forget_a_replaced_line, "a replacement counts the lines and places that it changed, and those taken back"),
     (mix_up_a_replaced_line, "what a replacement wrote stands between what was there before and what took it back"),
     (lose_a_replacements_work, "a replacement in motion has open work or an open failure"),
+    (take_a_trials_run_for_the_pages_own, "a trial's run is no page's own, decides nothing and is nobody's text"),
     (lose_an_exports_file, "a done export has a file"),
     (accept_below_the_threshold, "a page is accepted unseen from its threshold on"),
     (audit_another_page, "an audit is of its run's page and collection"),

@@ -109,6 +109,14 @@ INVARIANTS: dict[str, str] = {
         SELECT p.id, p.run_id, p.layout_id FROM transcription_page p
         LEFT JOIN transcription_run u ON u.id = p.run_id LEFT JOIN transcription_layout l ON l.id = p.layout_id
         WHERE u.page_id <> p.id OR l.page_id <> p.id""",
+    "a trial's run is no page's own, decides nothing and is nobody's text": """
+        SELECT u.id, u.trial_id, u.page_id FROM transcription_run u WHERE u.trial_id IS NOT NULL
+        AND (EXISTS (SELECT FROM transcription_page p WHERE p.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_routedecision d WHERE d.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_transcriptrevision r JOIN transcription_vote v ON v.id = r.vote_id
+                WHERE v.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_failure f JOIN transcription_work w ON w.id = f.work_id
+                WHERE w.run_id = u.id AND f.resolved_at IS NULL))""",
     "a done export has a file": """
         SELECT id FROM transcription_export WHERE state = 'done' AND file = ''""",
     "attempts and interruptions are bounded": """
