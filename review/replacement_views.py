@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from review.confusions import suggestions
-from review.history import Piece as TextPiece
-from review.history import difference
 from review.replacement_forms import AppliedForm, PatternForm, pattern_query, read_key, write_key
 from transcription.errors import BadInput
+from transcription.htr.difference import Piece as TextPiece
+from transcription.htr.difference import difference
 from transcription.htr.replacing import Pattern, Piece, pieces
 from transcription.models import Collection, Failure, Page, ReplacedLine, Replacement, Role
 from transcription.steps.find_places import FoundLine, Standing, census, found_lines, present_revision
