@@ -14,7 +14,23 @@ from django.utils import timezone
 
 from tests.factories import create_failure, create_page, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
-from transcription.models import Export, Line, Original, Page, PageState, Part, Reading, Step, Vote, Work, WorkState
+from transcription.models import (
+    Audit,
+    AuditLine,
+    Export,
+    Line,
+    Original,
+    Page,
+    PageState,
+    Part,
+    Promise,
+    Reading,
+    RouteDecision,
+    Step,
+    Vote,
+    Work,
+    WorkState,
+)
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
@@ -142,6 +158,39 @@ def trust_a_text_that_failed(page: Page) -> None:
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
 
 
+def audit_of(page: Page, *, settled: bool = False, **fields: Any) -> Audit:
+    """An audit of one line of the page's run."""
+    values = {"collection": page.collection, "run": page.run, "kind": Audit.Kind.MACHINE, "confidence": 0.9}
+    drawn = Audit.objects.create(**{"page": page, "seed": 1, "size": 20} | values | fields)
+    verdict = {"verdict": "same", "edits": 0, "characters": 9, "settled_at": timezone.now()} if settled else {}
+    AuditLine.objects.create(audit=drawn, line=page.lines.order_by("pk")[0], position=1, size=20, **verdict)
+    return drawn
+
+
+def accept_below_the_threshold(page: Page) -> None:
+    RouteDecision.objects.update(outcome="accept", confidence=0.2, threshold=0.5, reasons=[])
+
+
+def audit_another_page(page: Page) -> None:
+    audit = audit_of(page)
+    audit.page = create_page(collection=page.collection, state=PageState.PREPARED)
+    audit.save()
+
+
+def settle_an_audit_too_soon(page: Page) -> None:
+    audit_of(page, state=Audit.State.SETTLED)
+
+
+def leave_an_audit_open(page: Page) -> None:
+    audit_of(page, settled=True)
+
+
+def promise_on_nothing(page: Page) -> None:
+    version = current_run(page).profile_version
+    made = {"state": Promise.State.STANDING, "threshold": 0.5, "made_at": timezone.now(), "pages": 40}
+    Promise.objects.create(collection=page.collection, profile_version=version, error=0.1, **made)
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -163,6 +212,11 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
     (lose_an_exports_file, "a done export has a file"),
+    (accept_below_the_threshold, "a page is accepted unseen from its threshold on"),
+    (audit_another_page, "an audit is of its run's page and collection"),
+    (settle_an_audit_too_soon, "an audit is settled when all of its lines are"),
+    (leave_an_audit_open, "an audit is settled when all of its lines are"),
+    (promise_on_nothing, "a promise stands on audits of its profile version"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
 

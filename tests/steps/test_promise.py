@@ -182,7 +182,8 @@ def test_pages_on_the_other_side_of_the_threshold_are_decided_again(
     doubtful.refresh_from_db()
     assert doubtful.state == PageState.IN_REVIEW
     decision = RouteDecision.objects.get(page=doubtful)
-    assert (decision.threshold, decision.reasons) == (0.8, ["low-confidence"])
+    assert decision.threshold == 0.8
+    assert "low-confidence" in decision.reasons
     assert violations() == []
 
 

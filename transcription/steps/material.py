@@ -10,6 +10,7 @@ from transcription.models import Run
 from transcription.steps.score import latest_votes
 
 CHARACTERS = "characters"  # the page's size, by which it is drawn for audits
+WORDS = "words"
 WATCHED = ("confidence", "lines", "line-length", "ink", "line-height")
 
 
@@ -22,6 +23,7 @@ def material_of(run: Run, confidence: float | None) -> dict[str, float]:
     inks = [ink for ink, _ in places if ink is not None]
     found = {
         CHARACTERS: sum(line_size(vote.text) for vote in votes),
+        WORDS: sum(len(vote.words) for vote in votes),
         "lines": len(votes),
         "line-length": fmean(len(vote.text) for vote in votes),
         "line-height": median(_height(polygon) for _, polygon in places),
