@@ -30,7 +30,7 @@ from rapidfuzz.distance import Levenshtein
 from transcription.errors import PermanentError
 from transcription.htr.arcs import Network, Ranges, word_network
 from transcription.htr.calibration import Calibration
-from transcription.htr.confidence import UNCALIBRATED, word_features
+from transcription.htr.confidence import UNCALIBRATED, Knows, assess, tells_nothing, word_features
 from transcription.htr.ctc import Span, covering, tidy
 from transcription.htr.electorate import Chosen, Electorate, Voter, clipped, mean_score
 from transcription.htr.hypotheses import offered, offers_by_column, offers_of
@@ -128,13 +128,15 @@ class _Winner:
     composed: bool
 
 
-def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBRATED) -> Consensus:
+def vote(
+    readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBRATED, knows: Knows = tells_nothing
+) -> Consensus:
     """Combine readings of one line by ROVER; ties go to the better engine, then to the higher confidence.
 
     Each word carries every losing alternative with its share of the vote; "" stands for "no word here", and a word
     that was voted away is kept as an alternative of its neighbor ("neighbor lost"). Words of n-best lists come last,
-    with no support. Empty readings vote for nothing
-    being there. Raises NoReadings if empty.  Fiscus, ASRU 1997.
+    with no support. Empty readings vote for nothing being there. ``knows`` tells known words from others: that changes
+    how sure words are, never which win. Raises NoReadings if empty.  Fiscus, ASRU 1997.
     """
     if not readings:
         raise NoReadings("A vote needs at least one reading of the line, and there is none: read the line first.")
@@ -151,14 +153,19 @@ def vote(readings: Sequence[PassReading], *, calibration: Calibration = UNCALIBR
         if winner is None:
             lost += [(len(words), arc) for arc in arcs if arc.text]
             continue
-        word = _word(winner, arcs, agreement, electorate, calibration)
+        word = _word(winner, arcs, agreement, electorate)
         if place in weighed:
             known = [word.text, *(arc.text for arc in arcs)]
             word = replace(word, alternatives=word.alternatives + offered(weighed[place], known))
         words.append(word)
     return Consensus(
         text=" ".join(word.text for word in words),
-        words=tuple(_with_lost(words, lost, electorate)),
+        words=assess(
+            _with_lost(words, lost, electorate),
+            [(each.reading, each.weight) for each in readings],
+            calibration,
+            knows,
+        ),
         readings=len(readings),
         features={
             "agreement": agreement,
@@ -357,9 +364,7 @@ def _characters(text: str) -> list[str]:
     return [part for k, piece in enumerate(pieces) for part in ([piece] if k % 2 else clusters(piece))]
 
 
-def _word(
-    winner: _Winner, arcs: list[_Arc], agreement: float, electorate: Electorate, calibration: Calibration
-) -> WordVote:
+def _word(winner: _Winner, arcs: list[_Arc], agreement: float, electorate: Electorate) -> WordVote:
     rest = arcs if winner.composed else [arc for arc in arcs if arc is not winner.arc]
     if winner.composed:
         votes = winner.support * electorate.votes(electorate.everyone)
@@ -379,7 +384,7 @@ def _word(
     return WordVote(
         text=winner.text,
         score=winner.support * total / (total + UNSEEN) * winner.mean,
-        confidence=calibration.probability(features),
+        confidence=0.0,  # assessed when all words stand
         support=winner.support,
         span=_span(winner.arc, arcs),
         passes=() if winner.composed else electorate.passes(winner.arc.chosen),

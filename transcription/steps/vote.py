@@ -1,4 +1,7 @@
-"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands."""
+"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands.
+
+A trial's votes are kept with it and become no transcript.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from transcription.engines.word_lists import word_list
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.checks import Context
-from transcription.htr.confidence import UNCALIBRATED, line_confidence
+from transcription.htr.confidence import UNCALIBRATED, Knows, claims_of, line_confidence
+from transcription.htr.known_words import KnownWords
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
@@ -51,18 +56,20 @@ def vote(work: Work, token: uuid.UUID) -> None:
         )
     calibration = calibration_of(run)
     contexts = contexts_of(run)
+    knows = KnownWords(word_list(run.page.collection.language), lexicon_at(work.collection_id, run.vocabulary))
     votes = [
-        _row(run, line, work.stage, readings.get(line, []), calibration, contexts.get(line, Context()))
+        _row(run, line, work.stage, readings.get(line, []), calibration, knows, contexts.get(line, Context()))
         for line in lines
     ]
     _suggest(votes, run, work)
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
-        if page.approved_at is None and work.stage == 0:
-            settle_moved(run=run, readings={each.line_id: each.text for each in saved})
-        _transcribe(page, saved)
-        flow.move(page, PageState.VOTED)
+        if run.trial_id is None:
+            if page.approved_at is None and work.stage == 0:
+                settle_moved(run=run, readings={each.line_id: each.text for each in saved})
+            _transcribe(page, saved)
+            flow.move(page, PageState.VOTED)
         flow.follow(Step.SCORE, page=page, run=run, stage=work.stage, lane=work.lane)
 
 
@@ -90,13 +97,25 @@ def _row(
     stage: int,
     readings: list[voting.PassReading],
     calibration: Calibration,
+    knows: Knows,
     context: Context,
 ) -> Vote:
+    errors = calibration.errors
     if not readings:
         checks = without_readings(context)
-        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id, checks=checks)
+        return Vote(
+            run=run,
+            line_id=line,
+            stage=stage,
+            confidence=0.0,
+            expected_edits=errors.edits([]) if errors else None,
+            good=errors.good_line([]) if errors else None,
+            calibration=calibration.id,
+            checks=checks,
+        )
     voters, left_out = heard(readings, context)
-    consensus, checks = judged(voting.vote(voters, calibration=calibration), voters, context, left_out)
+    consensus, checks = judged(voting.vote(voters, calibration=calibration, knows=knows), voters, context, left_out)
+    claims = claims_of(consensus.words)
     return Vote(
         run=run,
         line_id=line,
@@ -104,6 +123,8 @@ def _row(
         text=clean(consensus.text),
         words=words_as_json(consensus),
         confidence=line_confidence(consensus.words),
+        expected_edits=round(errors.edits(claims), 3) if errors else None,
+        good=round(errors.good_line(claims), 4) if errors else None,
         calibration=calibration.id,
         checks=checks,
     )
@@ -117,6 +138,7 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
         for key in ("score", "confidence", "support"):
             row[key] = round(row[key], 4)
         row["span"] = _rounded(word.span)
+        row["features"] = [None if value is None else round(value, 4) for value in word.features]
         row["passes"] = list(word.passes)
         row["alternatives"] = [
             {

@@ -6,6 +6,7 @@ together; `evaluate promise LINES --collections 500 --json`: whether promises on
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,10 @@ class Command(BaseCommand):
     def _report(self, what: str, path: Path, options: dict[str, Any]) -> Report:
         if what == "layout":
             return self._layout(path, options)
-        if what == "promise":
-            return self._promise(path, options)
         if what == "passes":
             return self._passes(path, options)
+        if what == "promise":
+            return self._promise(path, options)
         return self._checks(path, options) if what == "checks" else self._evaluate(what, path, options)
 
     def _checks(self, path: Path, options: dict[str, Any]) -> Report:
@@ -99,6 +100,20 @@ class Command(BaseCommand):
             passes = passes_of_profile(options["profile"])
         sets = options["sets"].split(",") if options["sets"] else None
         return evaluate_checks(path, options["split"], passes, limit=options["limit"], sets=sets)
+
+    def _passes(self, path: Path, options: dict[str, Any]) -> Report:
+        """The passes of --profile (or of --engine with each --recipe), and one by each engine --beside them."""
+        passes = (
+            passes_by(options["engine"], options["recipe"] or ["plain"])
+            if options["engine"]
+            else passes_of_profile(options["profile"] or DEFAULT_PROFILE)
+        )
+        passes += [each for name in options["beside"] for each in passes_by(name, ["plain"])]
+        if len(passes) < 2:
+            raise CommandError("One pass errs alone; give several --recipe, or an engine --beside it.")
+        sets = options["sets"].split(",") if options["sets"] else None
+        samples = load_lines(path, options["split"], sets=sets, limit=options["limit"])
+        return errors_together(find_misreadings(samples, passes), passes)
 
     def _promise(self, path: Path, options: dict[str, Any]) -> Report:
         calibration = _calibration()
@@ -114,20 +129,6 @@ class Command(BaseCommand):
             collections=options["collections"],
             sets=options["sets"].split(",") if options["sets"] else None,
         )
-
-    def _passes(self, path: Path, options: dict[str, Any]) -> Report:
-        """The passes of --profile (or of --engine with each --recipe), and one by each engine --beside them."""
-        passes = (
-            passes_by(options["engine"], options["recipe"] or ["plain"])
-            if options["engine"]
-            else passes_of_profile(options["profile"] or DEFAULT_PROFILE)
-        )
-        passes += [each for name in options["beside"] for each in passes_by(name, ["plain"])]
-        if len(passes) < 2:
-            raise CommandError("One pass errs alone; give several --recipe, or an engine --beside it.")
-        sets = options["sets"].split(",") if options["sets"] else None
-        samples = load_lines(path, options["split"], sets=sets, limit=options["limit"])
-        return errors_together(find_misreadings(samples, passes), passes)
 
     def _layout(self, path: Path, options: dict[str, Any]) -> Report:
         if options["engine"] or (options["profile"] and not options["recognition"]):
@@ -189,14 +190,14 @@ def passes_of_profile(name: str) -> list[Pass]:
     ]
 
 
-def _as_rows(report: Report) -> str:
-    return "\n".join(f"{name.replace('_', ' '):<28}{value}" for name, value in report.items())
-
-
 def passes_by(engine: str, recipes: list[str]) -> list[Pass]:
     """One pass by the engine of settings for each enhancement."""
     found = recipes_of(engine, registry().recognizer(engine), recipes)
     return [replace(each, voice=registry().voice(engine)) for each in found]
+
+
+def _as_rows(report: Report) -> str:
+    return "\n".join(f"{name.replace('_', ' '):<28}{value}" for name, value in report.items())
 
 
 def _as_json(report: Report) -> str:
@@ -216,9 +217,7 @@ def _as_table(report: Report) -> str:
         f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
     )
     if "confidence" in report:
-        words = report["confidence"]["all"]
-        area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
-        rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
+        rows += ["", *_confidence_rows(report["confidence"])]
     return "\n".join(rows)
 
 
@@ -234,6 +233,30 @@ def _as_passes_table(report: Report) -> str:
         said = f"one voice, {count} passes: {voice['effective_votes']:.2f} votes"
         rows.append(f"{said:<58}{voice['correlation']:>12.3f}  95 %: {interval}")
     return "\n".join(rows)
+
+
+def _confidence_rows(found: Report) -> Iterator[str]:
+    """How far confidences hold: a row a set, then words and lines in bins, predicted beside observed."""
+    yield (
+        f"{'confidence':<18}{'words':>7}{'right':>7}{'ECE':>7}{'AUROC':>7}{'found':>7}  "
+        f"{'good lines':>10}{'said':>7}{'ECE':>7}{'AUROC':>7}  {'page CER':>8}{'said':>7}{'gap':>7}"
+    )
+    for name, figures in [*((name, found[name]) for name in found if name != "all"), ("all", found["all"])]:
+        words = "".join(_cell(figures, key, 7) for key in ("share_right", "ece", "auroc", "errors_found"))
+        lines, pages = figures.get("good_lines", {}), figures.get("pages", {})
+        good = _cell(lines, "share", 10) + "".join(_cell(lines, key, 7) for key in ("expected_share", "ece", "auroc"))
+        rates = _cell(pages, "cer", 8) + "".join(_cell(pages, key, 7) for key in ("expected_cer", "mean_gap"))
+        yield f"{name:<18}{figures['words']:>7}{words}  {good}  {rates}"
+    yield "found: wrong words among the 20 % most doubtful, of the most that any ranking could put there"
+    for title, bins in (
+        ("words", found["all"]["reliability"]),
+        ("good lines", found["all"].get("good_lines", {}).get("reliability", [])),
+    ):
+        for each in bins:
+            yield (
+                f"{title:<12}{each['low']:.1f}-{each['high']:.1f}{each['n']:>7}  predicted {each['predicted']:.3f}  "
+                f"observed {each['observed']:.3f} ({each['lowest']:.3f}-{each['highest']:.3f})"
+            )
 
 
 _CHECKED = {
@@ -283,4 +306,4 @@ _SCORES = (("line_error", 8), ("page_line_error", 8), ("precision", 7), ("recall
 
 
 def _cell(figures: dict[str, Any], key: str, width: int, digits: int = 3) -> str:
-    return f"{figures[key]:>{width}.{digits}f}" if key in figures else f"{'-':>{width}}"
+    return f"{figures[key]:>{width}.{digits}f}" if figures.get(key) is not None else f"{'-':>{width}}"
