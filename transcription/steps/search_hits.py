@@ -140,9 +140,8 @@ def hits_on_page(page: Page, text: str, line: int | None) -> dict[int, list[Word
         return {}
     texts = texts_of(page)
     votes = {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
-    following = [*list(texts.values())[1:], None]
     found: dict[int, list[WordHit]] = {}
-    for (line_id, here), after in zip(texts.items(), following, strict=True):
+    for (line_id, here), after in itertools.zip_longest(texts.items(), list(texts.values())[1:]):
         words = words_of_line(here.text, here.voted, (after.text, after.voted) if after is not None else None)
         vote = here.vote or votes.get(line_id)
         levels = [Level.TEXT] if line_id != line else [Level.TEXT, Level.OTHER, Level.FAR]

@@ -7,6 +7,7 @@ loses neither, and settling twice changes nothing. A row is written only where i
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import time
 from collections import Counter, defaultdict
@@ -156,8 +157,8 @@ def _count_words(collection: int, counts: Counter[str]) -> None:
 def rows_of(page: Page) -> list[SearchLine]:
     """Unsaved rows for all lines of the page's layout, each with its distinct ``lexemes``; in reading order."""
     texts = texts_of(page)
-    following: list[LineText | None] = [*list(texts.values())[1:], None]
-    return [_row(page, line, text, after) for (line, text), after in zip(texts.items(), following, strict=True)]
+    following = itertools.zip_longest(texts.items(), list(texts.values())[1:])
+    return [_row(page, line, text, after) for (line, text), after in following]
 
 
 def texts_of(page: Page) -> dict[int, LineText]:
