@@ -59,7 +59,6 @@ class Command(BaseCommand):
             " starts servers of its own for it",
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
-
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
 
     def handle(
