@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from review.history import difference
 from review.models import Approval
+from transcription.htr.difference import difference
 from transcription.models import Audit, AuditLine, Role, TranscriptRevision
 
 LEASE = timedelta(minutes=15)

@@ -15,9 +15,9 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from review.claims import NotInReview, PageHeld, claim_page
-from review.marks import UNSURE_BELOW
 from review.models import Claim
 from review.usefulness import pace_in, usefulness
+from transcription.htr.confidence import UNSURE_BELOW
 from transcription.models import Collection, Page, Role, TranscriptRevision
 
 PAGE_SIZE = 50

@@ -6,19 +6,23 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from review import reliability_report, reports
 from review.reliability_diagram import Diagram, diagram
+from review.replacement_forms import pattern_query
 from transcription.formats.spreadsheet import inert_cell
 from transcription.htr.confidence import UNCALIBRATED
+from transcription.htr.replacing import Pattern
 from transcription.models import Audit, Collection, PageState, Role
 from transcription.views.access import SignedInRequest, signed_in
 from transcription.views.promise import percent
@@ -41,6 +45,7 @@ class Report:
     reliability: reliability_report.Reliability | None = None  # drawn by the server
     versions: Sequence[tuple[str, int]] = field(default_factory=list)  # calibrations and how many words they judged
     nothing: str = ""  # what is said where there is nothing
+    links: Sequence[str] = field(default_factory=list)  # where each row leads to, in the order of rows
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -55,6 +60,10 @@ class Report:
     @property
     def diagram(self) -> Diagram | None:
         return diagram(self.reliability.bins) if self.reliability is not None else None
+
+    @property
+    def linked_rows(self) -> list[tuple[Sequence[Any], str]]:
+        return list(zip_longest(self.rows, self.links, fillvalue=""))
 
     @property
     def empty(self) -> bool:
@@ -155,12 +164,19 @@ def _speed(collections: QuerySet[Collection], since: datetime | None) -> Report:
 
 
 def _changes(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    changes = reports.corrections(collections, since).changes
+    only = list(collections.values_list("pk", flat=True)[:2])
+    here = reverse("review:replacements", args=only) if len(only) == 1 else ""
     return Report(
         name="corrections",
         title=_("Most corrected words"),
         caption=_("What the vote had, and what people made of it in the period."),
         columns=[_("Read as"), _("Corrected to"), _("Times")],
-        rows=reports.corrections(collections, since).changes,
+        rows=changes,
+        links=[
+            f"{here}?{pattern_query(Pattern(voted, typed, whole_words=True))}" if here and voted else ""
+            for voted, typed, _times in changes
+        ],
     )
 
 

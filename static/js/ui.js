@@ -41,7 +41,8 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || inText(event.target)) return;
   if (event.key === "?") document.getElementById("keys")?.showModal();
   if (event.key === "/") {
-    const search = document.querySelector("[data-search]");
+    // Where a screen has a filter of its own, that is nearer than the search of everything.
+    const search = document.querySelector("[data-filter]") ?? document.querySelector("[data-search]");
     if (search) {
       event.preventDefault();
       search.focus();

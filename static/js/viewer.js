@@ -1,5 +1,7 @@
 // The page's image with its lines outlined; hovering or choosing a line shows it in image and text alike.
 
+import { wordBox } from "./editor/geometry.js";
+import { markFound } from "./found.js";
 import { showWhy } from "./why.js";
 
 const config = JSON.parse(document.getElementById("viewer-config").textContent);
@@ -70,6 +72,14 @@ const drawOutlines = () => {
     shapes.set(line.id, polygon);
     group.append(polygon);
   }
+  for (const line of config.found) {
+    for (const word of line.words) {
+      const box = document.createElementNS(SVG, "polygon");
+      box.setAttribute("points", (wordBox(line, word) ?? []).map((point) => point.join(",")).join(" "));
+      box.classList.add("found");
+      group.append(box);
+    }
+  }
   svg.append(group);
   viewer.canvas.append(svg);
   const follow = () => {
@@ -109,6 +119,16 @@ const acts = {
   },
 };
 
+// The line whose result was opened: chosen, and near enough to be read.
+const opened = config.found.find((line) => line.opened) ?? config.lines.find((line) => `#line-${line.id}` === location.hash);
+const showOpened = () => {
+  const target = boundsOf(opened.line ?? opened.id);
+  if (!target) return;
+  const { x, y, width, height } = target;
+  const room = new OpenSeadragon.Rect(x - width * 0.03, y - height * 2, width * 1.06, height * 5);
+  viewer.viewport.fitBounds(room, true);
+};
+
 const step = (by) => {
   const ids = [...texts.keys()];
   const at = ids.indexOf(chosen);
@@ -135,6 +155,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+for (const line of config.found) markFound(texts.get(line.line)?.querySelector(".line-body > p"), line.words);
+if (opened) choose(opened.line ?? opened.id, { reveal: false });
+
 if (holder && config.width) {
   viewer = new OpenSeadragon.Viewer({
     element: holder,
@@ -158,6 +181,9 @@ if (holder && config.width) {
   });
   viewer.innerTracker.keyHandler = null; // keys are ours: they work from everywhere on the screen
   viewer.innerTracker.keyDownHandler = null;
-  viewer.addOnceHandler("open", drawOutlines);
+  viewer.addOnceHandler("open", () => {
+    drawOutlines();
+    if (opened) showOpened();
+  });
   for (const button of document.querySelectorAll("[data-viewer]")) button.addEventListener("click", () => acts[button.dataset.viewer]());
 }

@@ -31,7 +31,7 @@ SCREENS = [
     "/collections/{collection}/",
     "/collections/{collection}/settings/",
     "/collections/{collection}/vocabulary/",
-    "/collections/{collection}/enhancement/",
+    "/collections/{collection}/passes/",
     "/collections/{collection}/upload/",
     "/collections/{collection}/exports/",
     "/pages/{page}/",

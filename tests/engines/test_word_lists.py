@@ -14,7 +14,7 @@ def test_bundled_lists_are_found_by_whatever_a_collection_calls_its_language(lan
     listed = word_list(language)
     assert listed is not None
     assert KnownWords(listed)(word) is True
-    assert all(core_of(each) == each for each in list(listed)[:500])
+    assert core_of(word) in listed
 
 
 @pytest.mark.parametrize("language", ["", "de", "Klingon", "../fr"])

@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tests.factories import create_failure, create_page, create_user, create_work
+from tests.factories import create_failure, create_page, create_trial, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
+from transcription.htr.replacing import Pattern
 from transcription.models import (
     Audit,
     AuditLine,
@@ -25,8 +26,13 @@ from transcription.models import (
     Part,
     Promise,
     Reading,
+    ReplacedLine,
+    Replacement,
     RouteDecision,
+    SearchLine,
+    SearchMark,
     Step,
+    TranscriptRevision,
     Vote,
     Work,
     WorkState,
@@ -34,6 +40,8 @@ from transcription.models import (
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
+from transcription.steps.replace import request_replacement, request_undo
+from transcription.steps.search_index import settle_marks
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +59,9 @@ def page(media_root: Path, scribe: Callable[..., None]) -> Page:
 
 
 def test_a_page_that_went_the_whole_way_breaks_nothing(page: Page) -> None:
+    assert violations() == []
+    assert settle_marks() == (1, 0)
+    assert SearchLine.objects.filter(page=page).count() == page.lines.count()
     assert violations() == []
 
 
@@ -153,6 +164,25 @@ def lose_an_exports_file(page: Page) -> None:
     Export.objects.update(file="")
 
 
+def keep_an_old_row_in_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(revision_id=0)
+
+
+def lose_a_row_of_the_index(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page)[0].delete()
+
+
+def keep_a_row_of_no_line(page: Page) -> None:
+    settle_marks()
+    SearchLine.objects.filter(page=page).update(page_id=0)
+
+
+def leave_a_mark(page: Page) -> None:
+    SearchMark.objects.update(marked_at=timezone.now() - timedelta(hours=2))
+
+
 def trust_a_text_that_failed(page: Page) -> None:
     failed = {"failed": [{"code": "repetition", "detail": "and the"}]}
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
@@ -191,6 +221,41 @@ def promise_on_nothing(page: Page) -> None:
     Promise.objects.create(collection=page.collection, profile_version=version, error=0.1, **made)
 
 
+def replaced_text(page: Page) -> Replacement:
+    """A replacement that was made on the page and taken back."""
+    seen = TranscriptRevision.objects.latest("pk").pk
+    pattern, author = Pattern("rector", "Rector"), create_user()
+    made = request_replacement(
+        collection=page.collection, pattern=pattern, typed=False, as_of=seen, left_out={}, author=author
+    )
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    request_undo(made, by=author)
+    work_until_nothing_is_due()
+    assert violations() == []
+    return made
+
+
+def forget_a_replaced_line(page: Page) -> None:
+    replaced_text(page).changed.earliest("pk").delete()
+
+
+def mix_up_a_replaced_line(page: Page) -> None:
+    first = replaced_text(page).changed.earliest("pk")
+    ReplacedLine.objects.filter(pk=first.pk).update(before=first.after_id)
+
+
+def lose_a_replacements_work(page: Page) -> None:
+    made = replaced_text(page)
+    Replacement.objects.filter(pk=made.pk).update(state=Replacement.State.UNDOING)
+
+
+def take_a_trials_run_for_the_pages_own(page: Page) -> None:
+    assert page.run is not None
+    page.run.trial = create_trial(collection=page.collection)
+    page.run.save()
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -211,12 +276,20 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (skip_a_revision_number, "revisions of a line are numbered without gaps"),
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
+    (forget_a_replaced_line, "a replacement counts the lines and places that it changed, and those taken back"),
+    (mix_up_a_replaced_line, "what a replacement wrote stands between what was there before and what took it back"),
+    (lose_a_replacements_work, "a replacement in motion has open work or an open failure"),
+    (take_a_trials_run_for_the_pages_own, "a trial's run is no page's own, decides nothing and is nobody's text"),
     (lose_an_exports_file, "a done export has a file"),
     (accept_below_the_threshold, "a page is accepted unseen from its threshold on"),
     (audit_another_page, "an audit is of its run's page and collection"),
     (settle_an_audit_too_soon, "an audit is settled when all of its lines are"),
     (leave_an_audit_open, "an audit is settled when all of its lines are"),
     (promise_on_nothing, "a promise stands on audits of its profile version"),
+    (keep_an_old_row_in_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (lose_a_row_of_the_index, "lines of present layouts are in the search index as they are, no others are"),
+    (keep_a_row_of_no_line, "lines of present layouts are in the search index as they are, no others are"),
+    (leave_a_mark, "no changed page waits for long to be made searchable"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]
 

@@ -201,6 +201,32 @@ def test_weighing_twice_changes_nothing_more(
     assert Work.objects.get(pk=work.pk).state == WorkState.DONE
 
 
+def test_a_worker_that_dies_between_two_pages_leaves_work_that_ends_as_if_it_had_not(
+    collection: Collection, version: ProfileVersion, people: Callable[..., None]
+) -> None:
+    doubtful = [decided_page(collection, version, confidence=0.6, lines=1) for _ in range(3)]
+    pages_of(collection, version)
+    bring_up_to_date(collection)
+    people()
+    Promise.objects.update(thresholds=[0.8])
+    Work.objects.all().delete()
+    request_weighing(collection)
+    work, token = claim_step(Step.PROMISE)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weigh_audits.weigh_audits(work, token, die)
+    moved = Page.objects.filter(pk__in=[page.pk for page in doubtful], state=PageState.IN_REVIEW)
+    assert (promise_of(collection).state, moved.count()) == (State.STANDING, 1)
+    weigh_audits.weigh_audits(work, token)
+    assert moved.count() == 3
+    assert Promise.objects.count() == 1
+    assert Work.objects.get(pk=work.pk).state == WorkState.DONE
+    assert violations() == []
+
+
 def test_the_last_audit_that_is_settled_has_the_promise_made(
     collection: Collection, version: ProfileVersion, people: Callable[..., None]
 ) -> None:

@@ -36,6 +36,8 @@ DIRECTIONS: Mapping[str, int] = MappingProxyType(
     | {"alternatives": -1}
 )
 
+UNSURE_BELOW = 0.7  # a word that a person is asked about
+
 _SURE = 6.9  # logit(0.999): beyond it, scores of sequence recognisers say nothing more
 
 

@@ -5,8 +5,9 @@ Deleting a whole collection is a decision of its own; it says so with SET LOCAL 
 
 from __future__ import annotations
 
-from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 from django.db import migrations
+
+from transcription.migrations._extensions import NeededExtension
 
 _FUNCTIONS = """
 CREATE FUNCTION longhand_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -36,4 +37,4 @@ DROP FUNCTION longhand_append_only();
 
 class Migration(migrations.Migration):
     dependencies = [("transcription", "0001_initial")]
-    operations = [TrigramExtension(), UnaccentExtension(), migrations.RunSQL(_FUNCTIONS, _REVERSE)]
+    operations = [NeededExtension("pg_trgm"), NeededExtension("unaccent"), migrations.RunSQL(_FUNCTIONS, _REVERSE)]

@@ -14,12 +14,15 @@ from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
-from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
 from transcription.models.promise import Promise
 from transcription.models.reading import Reading
+from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
+from transcription.models.search import SearchLine, SearchMark, SearchWord
 from transcription.models.transcript import Source, TranscriptRevision
+from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
@@ -33,6 +36,7 @@ __all__ = [
     "Charge",
     "ChargeState",
     "Check",
+    "ChosenVersion",
     "Collection",
     "CollectionCalibration",
     "DisplacedText",
@@ -58,9 +62,14 @@ __all__ = [
     "Promise",
     "Queue",
     "Reading",
+    "ReplacedLine",
+    "Replacement",
     "Role",
     "RouteDecision",
     "Run",
+    "SearchLine",
+    "SearchMark",
+    "SearchWord",
     "Source",
     "Span",
     "Spending",
@@ -69,6 +78,7 @@ __all__ = [
     "Term",
     "TermKind",
     "TranscriptRevision",
+    "Trial",
     "Turner",
     "Upload",
     "Vocabulary",

@@ -8,6 +8,7 @@ from typing import Self
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -68,6 +69,10 @@ class PageQuerySet(models.QuerySet["Page"]):
         """Two-page spreads that are one page and may be split: not approved, their image not just being made."""
         whole = self.filter(part=Part.WHOLE, gutter__isnull=False, approved_at=None)
         return whole.exclude(state=PageState.RECEIVED)
+
+    def held(self) -> Self:
+        """Pages that somebody has open in the editor: review's claims, which point at pages."""
+        return self.filter(claim__lease_until__gt=Now())
 
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""

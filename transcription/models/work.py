@@ -20,6 +20,7 @@ class Step(models.TextChoices):
     EXPORT = "export", _("exporting")
     PROMISE = "promise", _("weighing the audits")
     CALIBRATE = "calibrate", _("fitting word confidence")
+    REPLACE = "replace", _("replacing in many texts")
 
 
 class Queue(models.TextChoices):
@@ -62,6 +63,9 @@ class Work(models.Model):
     promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
     calibration = models.ForeignKey(
         "transcription.CollectionCalibration", on_delete=models.CASCADE, null=True, related_name="work"
+    )
+    replacement = models.ForeignKey(
+        "transcription.Replacement", on_delete=models.CASCADE, null=True, related_name="work"
     )
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +13,7 @@ from transcription.htr.text import clean
 from transcription.models import LayoutLine, Line, Page, Source, TranscriptRevision
 from transcription.steps.placement import settle_typed
 from transcription.steps.revise import revise
+from transcription.steps.search_index import settle_marks
 
 
 class RevisionConflict(Conflict):
@@ -57,6 +60,8 @@ def save_line(*, line: Line, text: str, base_revision: int, author: User) -> Tra
             raise RevisionConflict(current)
         revision = revise(line=fresh, text=text, source=Source.PERSON, author=author)
         settle_typed(page)
+        # Who corrects a name looks for it next; what fails here is tried again by the sweeper.
+        transaction.on_commit(partial(settle_marks, pages=[page.pk]), robust=True)
         return revision
 
 

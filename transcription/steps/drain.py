@@ -28,6 +28,7 @@ from transcription.steps.export import export
 from transcription.steps.prepare import prepare
 from transcription.steps.profiles import registry
 from transcription.steps.recognize import recognize
+from transcription.steps.replace import replace
 from transcription.steps.route import route
 from transcription.steps.score import score
 from transcription.steps.segment import segment
@@ -53,6 +54,7 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.ALIGN: align,
     Step.CALIBRATE: calibrate,
     Step.PROMISE: weigh_audits,
+    Step.REPLACE: replace,
 }
 # Rows of a turn's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims are
 # as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.

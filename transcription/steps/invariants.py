@@ -109,6 +109,14 @@ INVARIANTS: dict[str, str] = {
         SELECT p.id, p.run_id, p.layout_id FROM transcription_page p
         LEFT JOIN transcription_run u ON u.id = p.run_id LEFT JOIN transcription_layout l ON l.id = p.layout_id
         WHERE u.page_id <> p.id OR l.page_id <> p.id""",
+    "a trial's run is no page's own, decides nothing and is nobody's text": """
+        SELECT u.id, u.trial_id, u.page_id FROM transcription_run u WHERE u.trial_id IS NOT NULL
+        AND (EXISTS (SELECT FROM transcription_page p WHERE p.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_routedecision d WHERE d.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_transcriptrevision r JOIN transcription_vote v ON v.id = r.vote_id
+                WHERE v.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_failure f JOIN transcription_work w ON w.id = f.work_id
+                WHERE w.run_id = u.id AND f.resolved_at IS NULL))""",
     "a done export has a file": """
         SELECT id FROM transcription_export WHERE state = 'done' AND file = ''""",
     "attempts and interruptions are bounded": """
@@ -127,11 +135,46 @@ INVARIANTS: dict[str, str] = {
         JOIN transcription_transcriptrevision r ON r.line_id = l.id
         LEFT JOIN transcription_transcriptrevision c ON c.id = l.current_id
         GROUP BY l.id, c.number HAVING c.number IS DISTINCT FROM max(r.number)""",
+    "lines of present layouts are in the search index as they are, no others are": """
+        SELECT coalesce(l.id, s.line_id) AS line_id, coalesce(p.id, s.page_id) AS page_id,
+            l.current_id, s.revision_id, s.state
+        FROM transcription_page p JOIN transcription_layoutline a ON a.layout_id = p.layout_id
+        JOIN transcription_line l ON l.id = a.line_id
+        FULL JOIN transcription_searchline s ON s.line_id = l.id
+        WHERE (p.id, p.collection_id, p.document_id, p.state, l.current_id)
+            IS DISTINCT FROM (s.page_id, s.collection_id, s.document_id, s.state, s.revision_id)
+        AND NOT EXISTS (SELECT FROM transcription_searchmark m WHERE m.page_id IN (p.id, s.page_id))""",
+    "no changed page waits for long to be made searchable": """
+        SELECT page_id, marked_at FROM transcription_searchmark
+        WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1
         LEFT JOIN transcription_importedtranscript brought ON brought.id = last.transcript_id
-        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL""",
+        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL
+        AND NOT (last.source = 'bulk' AND EXISTS (SELECT FROM transcription_replacedline back
+            JOIN transcription_transcriptrevision restored ON restored.id = back.restored_id
+            WHERE restored.created_at = r.created_at AND restored.text = r.text))""",
+    "a replacement counts the lines and places that it changed, and those taken back": """
+        SELECT p.id, p.lines, p.places, p.restored, count(c.id) AS changed FROM transcription_replacement p
+        LEFT JOIN transcription_replacedline c ON c.replacement_id = p.id
+        GROUP BY p.id HAVING p.lines <> count(c.id) OR p.places <> coalesce(sum(c.places), 0)
+            OR p.restored <> count(c.restored_id)""",
+    "what a replacement wrote stands between what was there before and what took it back": """
+        SELECT c.id, c.replacement_id, c.line_id FROM transcription_replacedline c
+        JOIN transcription_transcriptrevision before ON before.id = c.before_id
+        JOIN transcription_transcriptrevision after ON after.id = c.after_id
+        LEFT JOIN transcription_transcriptrevision back ON back.id = c.restored_id
+        WHERE before.line_id <> c.line_id OR after.line_id <> c.line_id OR after.number <> before.number + 1
+           OR after.source NOT IN ('bulk', 'person')
+           OR back.line_id <> c.line_id OR back.number <> after.number + 1 OR back.text <> before.text
+           OR back.source <> before.source""",
+    "a replacement in motion has open work or an open failure": """
+        SELECT p.id, p.state FROM transcription_replacement p JOIN transcription_collection c ON c.id = p.collection_id
+        WHERE p.state IN ('applying', 'undoing') AND NOT EXISTS (SELECT FROM transcription_work w
+            LEFT JOIN transcription_failure f ON f.work_id = w.id AND f.resolved_at IS NULL
+            WHERE w.replacement_id = p.id AND (w.state IN ('queued', 'running') OR f.id IS NOT NULL
+                OR (w.state = 'cancelled' AND c.state = 'cancelled')))""",
 }
 
 

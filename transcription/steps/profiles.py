@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -53,6 +53,7 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
     ]
 ]
 DEFAULT_ENGINE = "starter"
+DEFAULT_THRESHOLD = 0.7  # a line that is less sure after a stage goes on to the next one
 
 
 @lru_cache(maxsize=1)
@@ -86,9 +87,9 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     """The version that a run of ``collection`` starting now is pinned to."""
     profile = collection.profile
     if profile is None or profile.name == DEFAULT_PROFILE:
-        return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection)
+        return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
     if profile.choice is not None:
-        return version_at_present(profile.name, stages_of(profile), collection)
+        return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
 
 
@@ -145,12 +146,19 @@ def own_calibrations(collection: Collection, reader: str) -> QuerySet[Collection
 
 
 def version_at_present(
-    name: str, stages: list[list[PassRecipe]], collection: Collection | None = None
+    name: str,
+    stages: list[list[PassRecipe]],
+    thresholds: Sequence[float] = (),
+    *,
+    collection: Collection | None = None,
 ) -> ProfileVersion:
     """The version of the profile ``name`` with these passes at the engines' present state, made where there is none.
 
-    Its word confidence is that which ``collection`` has fitted for itself, else what is shipped for the passes.
+    ``thresholds`` are of the stages in their order; those that are missing are the usual one. Its word confidence is
+    that which ``collection`` has fitted for itself, else what is shipped for the passes.
     """
+    usual = [DEFAULT_THRESHOLD] * len(stages)
+    limits = [*thresholds, *usual[len(thresholds) :]]
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
     reader = _reader(
         (number, version.digest, recipe.weight) for number, stage in enumerate(passes) for version, recipe in stage
@@ -158,11 +166,13 @@ def version_at_present(
     own = own_calibrations(collection, reader).first() if collection is not None else None
     calibration = own.bundle if own is not None else calibration_for(stages)
     segmenter = segmenter_in_use()
-    state = [
+    state: list[object] = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
         registry().digest(segmenter),
         calibration,
     ]
+    if limits != usual:
+        state.append(limits)  # versions from when there was but one threshold stay what they are
     digest = _sha256(state)
     existing = ProfileVersion.objects.filter(profile__name=name, digest=digest).first()
     if existing is not None:
@@ -178,7 +188,7 @@ def version_at_present(
                 "number": number,
                 "segmenter": segmenter,
                 "segmenter_digest": registry().digest(segmenter),
-                "thresholds": [0.7] * len(passes),
+                "thresholds": limits,
                 "calibration": calibration,
             },
         )

@@ -21,12 +21,13 @@ def score(work: Work, token: uuid.UUID) -> None:
     last_stage = stages[0] if stages else 0
     with finishing(work, token) as page:
         assert page is not None
-        words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes.values()]
-        # Nothing was found on a blank page, so nothing is known about it: no number would be true.
-        page.confidence = page_confidence(words) if words else None
-        page.expected_cer = expected_cer(votes.values())
-        page.state = PageState.SCORED
-        page.save(update_fields=["confidence", "expected_cer", "state", "changed_at"])
+        if run.trial_id is None:
+            words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes.values()]
+            # Nothing was found on a blank page, so nothing is known about it: no number would be true.
+            page.confidence = page_confidence(words) if words else None
+            page.expected_cer = expected_cer(votes.values())
+            page.state = PageState.SCORED
+            page.save(update_fields=["confidence", "expected_cer", "state", "changed_at"])
         doubtful = _doubtful(run, votes, work.stage)
         if work.stage < last_stage and doubtful:
             flow.begin_stage(page=page, run=run, stage=work.stage + 1, lines=doubtful, lane=work.lane)

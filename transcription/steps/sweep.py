@@ -1,4 +1,4 @@
-"""The sweeper: frees leases that ran out, and rings for work that nobody was called to.
+"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search.
 
 A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
 """
@@ -23,9 +23,13 @@ from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
+from transcription.steps.search_index import settle_marks
+from transcription.steps.trials import forget_trials
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
+
+MOST_INDEXING = 2.0  # seconds between two sweeps; what is left waits for the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def sweep_once() -> Swept:
     ask_where_due()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
+    forget_trials()
     return Swept(freed, set_aside, rung)
 
 
@@ -94,6 +99,7 @@ def sweep_forever(*, stopping: Callable[[], bool]) -> None:
     while not stopping():
         try:
             sweep_once()
+            settle_marks(seconds=MOST_INDEXING)
         except DatabaseError as error:
             logger.warning("The database does not answer (%s); trying again.", error)
             connection.close()

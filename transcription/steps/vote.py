@@ -1,4 +1,7 @@
-"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands."""
+"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands.
+
+A trial's votes are kept with it and become no transcript.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +65,11 @@ def vote(work: Work, token: uuid.UUID) -> None:
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
-        if page.approved_at is None and work.stage == 0:
-            settle_moved(run=run, readings={each.line_id: each.text for each in saved})
-        _transcribe(page, saved)
-        flow.move(page, PageState.VOTED)
+        if run.trial_id is None:
+            if page.approved_at is None and work.stage == 0:
+                settle_moved(run=run, readings={each.line_id: each.text for each in saved})
+            _transcribe(page, saved)
+            flow.move(page, PageState.VOTED)
         flow.follow(Step.SCORE, page=page, run=run, stage=work.stage, lane=work.lane)
 
 

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 
 from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
-from transcription.models import Page, PageState, Part, Role
+from transcription.models import LayoutLine, Page, PageState, Part, Role
 from transcription.steps.files import local_path
 from transcription.steps.placement import other_half
 from transcription.steps.reread import changes_since_reading
+from transcription.steps.search_hits import hits_on_page
 from transcription.steps.turn import is_worked_on
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
@@ -57,9 +58,29 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "worked_on": may_review and is_worked_on(page),  # else turning the page finds its lines anew
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
         "changed_lines": len(changes_since_reading(page).lines),
-        "viewer": viewer_config(page) | {"lines": overlay(lines)},
+        "viewer": viewer_config(page) | {"lines": overlay(lines), "found": found_on(request, page)},
+        "searched": request.GET.get("q", ""),
     }
     return render(request, "transcription/page.html", context)
+
+
+def found_on(request: SignedInRequest, page: Page) -> list[dict[str, object]]:
+    """Words of the page's lines that the search found whose result was opened (``q``, ``line``), for viewer.js to mark:
+    their characters in the line's text, and with their place on the line what it takes to say where on the page."""
+    line = request.GET.get("line", "")
+    number = int(line) if line.isascii() and line.isdecimal() and len(line) < 19 else None
+    hits = hits_on_page(page, request.GET.get("q", ""), number)
+    places = LayoutLine.objects.filter(layout=page.layout_id, line__in=hits)
+    return [
+        {
+            "line": place.line_id,
+            "opened": place.line_id == number,
+            "baseline": place.baseline,
+            "polygon": place.polygon,
+            "words": [{"start": hit.start, "end": hit.end, "span": hit.span} for hit in hits[place.line_id]],
+        }
+        for place in places.order_by("position")
+    ]
 
 
 def viewer_config(page: Page) -> dict[str, object]:

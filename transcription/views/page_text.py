@@ -58,6 +58,11 @@ class LineText:
         return self.revision is not None and self.revision.source == Source.IMPORT
 
     @property
+    def replaced(self) -> bool:
+        """Whether the machine's text was changed along with many others."""
+        return self.revision is not None and self.revision.source == Source.BULK
+
+    @property
     def doubtful(self) -> int:
         """How many words are marked."""
         return sum(bool(word.mark) for word in self.words)

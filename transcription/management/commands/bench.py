@@ -1,6 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize]`: what the parts of reading
-cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn here. JSON.
-"""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search]`: what the parts of
+reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
+here; with --search what a search costs. JSON."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.management.recognize_benchmark import measure_recognize
+from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
         only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
+        only.add_argument("--search", action="store_true", help="only searches among --lines lines, in minutes")
         only.add_argument(
             "--recognize",
             nargs="?",
@@ -60,6 +62,7 @@ class Command(BaseCommand):
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+        parser.add_argument("--lines", type=int, default=1_000_000)
 
     def handle(
         self,
@@ -69,13 +72,16 @@ class Command(BaseCommand):
         segmenters: bool,
         trocr: bool,
         llama: bool,
-        vote: bool,
         recognize: str | None,
-        **_: Any,
+        **options: Any,
     ) -> None:
-        if vote:
+        if options["vote"]:
             report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
             self.stdout.write(json.dumps(report, indent=2))
+            return
+        if options["search"]:
+            found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
+            self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
             return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}

@@ -1,6 +1,7 @@
-// The passes of a collection, edited and previewed. The state is `passes`; what is drawn and what is sent follow from it.
+// The passes of a collection, edited and previewed. The state is `passes` and `thresholds`; what is drawn and what is sent
+// follow from them.
 
-const config = JSON.parse(document.getElementById("enhancement-config").textContent);
+const config = JSON.parse(document.getElementById("passes-config").textContent);
 const recipes = new Map(config.recipes.map((recipe) => [recipe.name, recipe]));
 const form = document.getElementById("passes-form");
 const list = document.getElementById("passes");
@@ -28,13 +29,27 @@ const written = ({ steps }) =>
 const read = (given) =>
   given.map((each) => ({ steps: parse(each.enhancement), weight: Number(each.weight), engine: each.engine, stage: Number(each.stage) }));
 const whole = (each) => [written(each), each.weight, each.engine, each.stage];
-const said = (of) => JSON.stringify(of.map(whole));
-const saysSame = (of) => JSON.stringify(of.map(whole).sort());
+const said = (of = passes, limits = used()) => JSON.stringify([of.map(whole), limits]);
+const saysSame = (of, limits) => JSON.stringify([of.map(whole).sort(), limits]);
 
 let passes = read(config.passes);
+// The threshold after each stage, also after those that are not there yet; `used` are those between two stages.
+const filledUp = (limits) => Array.from({ length: config.mostStages - 1 }, (_, stage) => Number(limits[stage] ?? config.threshold.usual));
+let thresholds = filledUp(config.thresholds);
+const lastStage = () => Math.max(...passes.map((each) => each.stage));
+const used = () => thresholds.slice(0, lastStage());
 let shown = 0; // the pass that is open and previewed
-const kept = new Set(config.refused ? [] : [said(passes)]); // what is saved or on its way there
-const bundled = saysSame(read(config.bundled));
+const kept = new Set(config.unsaved ? [] : [said()]); // what is saved or on its way there
+const bundled = saysSame(read(config.bundled.passes), config.bundled.thresholds.map(Number));
+
+// Stages follow each other without a gap, and passes stand in their order.
+const settle = () => {
+  const open = passes[shown];
+  const stages = [...new Set(passes.map((each) => each.stage))].sort((one, other) => one - other);
+  for (const each of passes) each.stage = stages.indexOf(each.stage);
+  passes.sort((one, other) => one.stage - other.stage);
+  shown = Math.max(0, passes.indexOf(open));
+};
 
 // --- The list of passes ------------------------------------------------------------------------------------------------
 
@@ -125,15 +140,12 @@ const ACTS = {
   open: (number) => {
     shown = number;
   },
-  up: (number) => {
-    move(number, -1);
-  },
-  down: (number) => {
-    move(number, 1);
-  },
+  up: (number) => move(number, -1, "up"),
+  down: (number) => move(number, 1, "down"),
   remove: (number) => {
     passes.splice(number, 1);
     if (shown > number || shown >= passes.length) shown = Math.max(0, shown - 1);
+    settle();
   },
   "add-step": (number) => {
     const pass = passes[number];
@@ -144,11 +156,41 @@ const ACTS = {
   },
 };
 
-const move = (number, by) => {
-  const other = number + by;
-  [passes[number], passes[other]] = [passes[other], passes[number]];
-  if (shown === number) shown = other;
-  else if (shown === other) shown = number;
+// Past the end of its stage a pass goes to the next one, where it stands first, or to the one before, where it is last.
+const move = (number, by, act) => {
+  const pass = passes[number];
+  const other = passes[number + by];
+  if (other && other.stage === pass.stage) {
+    [passes[number], passes[number + by]] = [other, pass];
+    if (shown === number) shown = number + by;
+    else if (shown === number + by) shown = number;
+  } else {
+    pass.stage += by;
+    settle();
+  }
+  return `${act}-${passes.indexOf(pass)}`;
+};
+const isAlone = (number) => passes.filter((each) => each.stage === passes[number].stage).length === 1;
+
+const stageNode = (stage) => {
+  const node = filled("stage-template", { number: stage + 1, before: stage });
+  node.querySelector(".stage-title").textContent = texts.stageTitle.replace("{number}", stage + 1);
+  if (!stage) {
+    node.querySelector(".parameter").remove();
+    return node;
+  }
+  node.querySelector(".stage-all").remove();
+  slider(node.querySelector(".parameter"), `threshold-${stage - 1}`, {
+    label: texts.threshold.replace("{number}", stage + 1),
+    minimum: config.threshold.least,
+    maximum: config.threshold.most,
+    step: 0.01,
+    value: thresholds[stage - 1],
+    change: (threshold) => {
+      thresholds[stage - 1] = threshold;
+    },
+  });
+  return node;
 };
 
 const passNode = (pass, number) => {
@@ -168,12 +210,12 @@ const passNode = (pass, number) => {
     button.addEventListener("click", () => {
       const act = button.dataset.do;
       const focus = ACTS[act](number);
-      const goes = { up: `up-${number - 1}`, down: `down-${number + 1}`, remove: `open-${Math.min(number, passes.length - 1)}` };
+      const goes = { remove: `open-${Math.min(number, passes.length - 1)}` };
       draw(focus ?? goes[act] ?? button.dataset.key);
     });
   }
   node.querySelector('[data-do="up"]').disabled = number === 0;
-  node.querySelector('[data-do="down"]').disabled = number === passes.length - 1;
+  node.querySelector('[data-do="down"]').disabled = number === passes.length - 1 && (isAlone(number) || pass.stage + 1 >= config.mostStages);
   node.querySelector('[data-do="remove"]').disabled = passes.length === 1;
   node.querySelector('[data-do="add-step"]').hidden = pass.steps.length >= config.mostSteps;
   if (open) {
@@ -186,10 +228,12 @@ const passNode = (pass, number) => {
       },
     });
     choice(node.querySelector(".parameter-stage"), `stage-${number}`, {
-      options: Array.from({ length: config.mostStages }, (_, stage) => [stage, String(stage + 1)]),
+      options: Array.from({ length: Math.min(config.mostStages, lastStage() + 2) }, (_, stage) => [stage, String(stage + 1)]),
       value: pass.stage,
       change: (stage) => {
         pass.stage = Number(stage);
+        settle();
+        draw(`stage-${passes.indexOf(pass)}`);
       },
     });
     slider(node.querySelector(".parameter-weight"), `weight-${number}`, {
@@ -207,51 +251,58 @@ const passNode = (pass, number) => {
 
 // Draw the list anew; the focus stays on what bears the same key, or goes to `key`.
 const draw = (key = document.activeElement?.dataset?.key) => {
-  list.replaceChildren(...passes.map(passNode));
+  const staged = lastStage() > 0;
+  list.replaceChildren(
+    ...passes.flatMap((pass, number) => (staged && pass.stage !== passes[number - 1]?.stage ? [stageNode(pass.stage)] : []).concat(passNode(pass, number))),
+  );
   $("add-pass").disabled = passes.length >= config.mostPasses;
   const target = key && list.querySelector(`[data-key="${key}"]`);
   if (target) (target.disabled ? target.closest(".pass").querySelector(".pass-open") : target).focus();
   follow();
 };
 
+const hidden = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
+
 // What a changed number changes besides itself.
 const follow = () => {
   $("passes-values").replaceChildren(
     ...passes.flatMap((pass) =>
-      [["enhancement", written(pass)], ["weight", pass.weight], ["engine", pass.engine], ["stage", pass.stage]].map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
+      [["enhancement", written(pass)], ["weight", pass.weight], ["engine", pass.engine], ["stage", pass.stage]].map(([name, value]) => hidden(name, value)),
     ),
-    Object.assign(document.createElement("input"), { type: "hidden", name: "page", value: page?.id ?? "" }),
+    ...used().map((threshold) => hidden("threshold", threshold)),
+    hidden("page", page?.id ?? ""),
   );
-  for (const [number, node] of [...list.children].entries()) {
-    const { weight, engine, stage } = passes[number];
-    const more = [engine === config.bundled[0].engine ? "" : engine, stage ? texts.stage.replace("{number}", stage + 1) : "", weight === 1 ? "" : `× ${weight}`];
+  for (const [number, node] of [...list.querySelectorAll(".pass")].entries()) {
+    const { weight, engine } = passes[number];
+    const more = [engine === config.bundled.passes[0].engine ? "" : engine, weight === 1 ? "" : `× ${weight}`];
     node.querySelector(".pass-weight").textContent = more.filter(Boolean).join(" · ");
   }
-  const isBundled = saysSame(passes) === bundled;
+  const isBundled = saysSame(passes, used()) === bundled;
   for (const notice of form.querySelectorAll("[data-bundled]")) notice.hidden = (notice.dataset.bundled === "yes") !== isBundled;
   const unsaved = $("unsaved");
-  if (unsaved) unsaved.textContent = kept.has(said(passes)) ? "" : unsaved.dataset.text;
+  if (unsaved) unsaved.textContent = kept.has(said()) ? "" : unsaved.dataset.text;
   preview();
 };
 
 $("add-pass").addEventListener("click", () => {
   const used = new Set(passes.map(written));
   const unused = config.recipes.find((each) => !used.has(each.name)) ?? config.recipes[0];
-  passes.push({ steps: [{ recipe: unused.name, options: {} }], weight: 1, engine: config.bundled[0].engine, stage: passes.at(-1)?.stage ?? 0 });
+  passes.push({ steps: [{ recipe: unused.name, options: {} }], weight: 1, engine: config.bundled.passes[0].engine, stage: passes.at(-1)?.stage ?? 0 });
   shown = passes.length - 1;
   draw(`recipe-${shown}-0`);
 });
 $("use-bundled")?.addEventListener("click", () => {
-  passes = read(config.bundled);
+  passes = read(config.bundled.passes);
+  thresholds = filledUp(config.bundled.thresholds);
   shown = 0;
   draw();
 });
 
 // Only who may save is asked; the form itself takes along what it sends.
 if ($("unsaved")) {
-  form.addEventListener("submit", () => kept.add(said(passes)));
+  form.addEventListener("submit", () => kept.add(said()));
   window.addEventListener("beforeunload", (event) => {
-    if (!kept.has(said(passes))) event.preventDefault();
+    if (!kept.has(said())) event.preventDefault();
   });
 }
 

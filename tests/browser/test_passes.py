@@ -64,7 +64,7 @@ def errors_of(tab: Tab) -> list[str]:
 def open_screen(sign_in: SignIn, collection: Collection, **options: str) -> Tab:
     tab = sign_in(create_user(superuser=True), **options).new_page()
     tab.goto(f"/collections/{collection.pk}/settings/")
-    tab.get_by_role("link", name="Enhancement").click()
+    tab.get_by_role("link", name="How it is read").click()
     expect(tab.locator("body[data-ready]")).to_be_attached()
     return tab
 
@@ -100,7 +100,7 @@ def test_passes_are_changed_and_the_preview_follows(
     expect_drawn(tab.locator("#region-after"), "enhancement=plain")
     assert (pixels(tab, before) == pixels(tab, after)).all(), "plain changes nothing"
     assert violations(tab) == []
-    shoot(tab, f"enhancement-{theme}")
+    shoot(tab, f"passes-{theme}")
 
     tab.locator(".pass-open").nth(3).click()
     expect_drawn(after, "enhancement=adaptive")
@@ -113,7 +113,7 @@ def test_passes_are_changed_and_the_preview_follows(
     expect(tab.locator("#unsaved")).to_have_text("Not saved yet")
     expect(tab.locator("[data-bundled=no]")).to_be_visible()
     assert violations(tab) == []
-    shoot(tab, f"enhancement-threshold-{theme}")
+    shoot(tab, f"passes-threshold-{theme}")
     assert said == []
 
 
@@ -134,13 +134,13 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     expect(tab.locator(".pass-title")).to_have_text(["Plain", "Show-through → Thicken strokes", "Local contrast"])
     expect_drawn(tab.locator(".line-after").first, "show_through%2Fthicken%3Aamount%3D0.8")
     expect_drawn(tab.locator("#region-after"), "show_through%2Fthicken%3Aamount%3D0.8")
-    shoot(tab, "enhancement-chain")
+    shoot(tab, "passes-chain")
     tab.get_by_role("button", name="Save", exact=True).click()
     expect(tab.locator(".messages")).to_contain_text("Saved.")
     expect(tab.locator("#unsaved")).to_have_text("")
     expect(tab.locator(".vocabulary-stale")).to_contain_text("1 page was read with other passes")
     expect(tab.locator(".pass-title")).to_have_text(["Plain", "Show-through → Thicken strokes", "Local contrast"])
-    shoot(tab, "enhancement-saved")
+    shoot(tab, "passes-saved")
 
     chosen = {"plain+starter", "show_through/thicken:amount=0.8+starter", "clahe+starter"}
     assert passes_of(current_run(page)) == {f"{each}+starter" for each in ("plain", "clahe", "background", "adaptive")}
@@ -157,7 +157,7 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     tab.goto(f"/pages/{page.pk}/")
     tab.get_by_text("Where this page comes from").click()
     expect(tab.locator(".provenance-page")).to_contain_text("show_through/thicken:amount=0.8+starter")
-    shoot(tab, "enhancement-page")
+    shoot(tab, "passes-page")
 
 
 def test_leaving_with_passes_that_are_not_saved_asks_first_and_saving_does_not(
@@ -197,7 +197,7 @@ def test_any_page_is_previewed_by_keys_and_from_its_own_screen(
     tab = sign_in(create_user(superuser=True)).new_page()
     said = errors_of(tab)
     tab.goto(f"/pages/{second.pk}/")
-    tab.get_by_role("link", name="Enhancement").click()
+    tab.get_by_role("link", name="How it is read").click()
     expect(tab.locator("#page-number")).to_have_value("2")
     region = tab.locator("#region-after")
     expect_drawn(region, f"/pages/{second.pk}/")
@@ -205,7 +205,7 @@ def test_any_page_is_previewed_by_keys_and_from_its_own_screen(
     tab.keyboard.press("PageUp")
     expect(tab.locator("#page-number")).to_have_value("1")
     expect_drawn(region, f"/pages/{page.pk}/")
-    expect(tab).to_have_url(f"/collections/{collection.pk}/enhancement/?page={page.pk}")
+    expect(tab).to_have_url(f"/collections/{collection.pk}/passes/?page={page.pk}")
     tab.locator("#page-number").fill("99")
     tab.keyboard.press("Tab")
     expect(tab.locator("#page-number")).to_have_value("1")
@@ -236,7 +236,7 @@ def test_one_who_is_no_admin_may_try_and_not_save(sign_in: SignIn, collection: C
     user = create_user()
     collection.memberships.create(user=user, role="staff")
     tab = sign_in(user).new_page()
-    tab.goto(f"/collections/{collection.pk}/enhancement/")
+    tab.goto(f"/collections/{collection.pk}/passes/")
     tab.locator(".pass-open").nth(1).click()
     expect_drawn(tab.locator(".line-after").first, "enhancement=clahe")
     expect(tab.get_by_role("button", name="Save")).to_have_count(0)

@@ -58,7 +58,7 @@ def page(collection: Collection, media_root: Path, tmp_path: Path) -> Page:
     return page
 
 
-def url(collection: Collection, name: str = "enhancement", *more: object) -> str:
+def url(collection: Collection, name: str = "passes", *more: object) -> str:
     return reverse(f"transcription:{name}", args=[collection.pk, *more])
 
 
@@ -96,10 +96,10 @@ class TestTheScreen:
         assert staff.get(url(collection), {"page": page.pk}).status_code == 200
 
     def test_gives_pages_by_their_number(self, staff: Client, collection: Collection, page: Page) -> None:
-        found = staff.get(url(collection, "enhancement_page", 1)).json()
+        found = staff.get(url(collection, "passes_page", 1)).json()
         assert (found["id"], found["label"], found["scale"]) == (page.pk, page.label, reading_scale(page))
         for number in (0, 2, 10**30):
-            assert staff.get(url(collection, "enhancement_page", number)).status_code == 404
+            assert staff.get(url(collection, "passes_page", number)).status_code == 404
 
     def test_still_opens_where_the_choice_is_of_a_later_version(self, admin: Client, collection: Collection) -> None:
         choice = [{"enhancement": "super-resolution:factor=2", "weight": 1.0}]
@@ -185,7 +185,7 @@ class TestReadingAgain:
         assert "with other passes" not in admin.get(url(collection)).content.decode()
         save(admin, collection, ("blur", 1))
         assert "1 page was read with other passes" in admin.get(url(collection)).content.decode()
-        said = admin.post(url(collection, "enhancement_rerun"), follow=True).content.decode()
+        said = admin.post(url(collection, "passes_rerun"), follow=True).content.decode()
         assert "1 page is read again." in said
         page.refresh_from_db()
         assert page.run is not None
@@ -326,7 +326,7 @@ def test_the_settings_of_a_script_are_data_not_markup(staff: Client, collection:
     page.original.save()
     screen = staff.get(url(collection)).content.decode()
     assert "<script>alert" not in screen
-    raw = screen.split('id="enhancement-config" type="application/json">')[1].split("</script>")[0]
+    raw = screen.split('id="passes-config" type="application/json">')[1].split("</script>")[0]
     assert "script" in json.loads(raw)["page"]["label"]
 
 
@@ -334,3 +334,44 @@ def test_a_choice_of_one_collection_is_not_seen_in_another(staff: Client, collec
     other = create_collection()
     choose_passes(collection=other, passes=bundled_passes()[:1])
     assert len(staff.get(url(collection)).context["config"]["passes"]) == 4
+
+
+class TestNamedProfiles:
+    def name(self, client: Client, collection: Collection, name: str) -> Any:
+        given = {"enhancement": ["blur"], "weight": [1], "name": name}
+        return client.post(url(collection, "profile_name"), given, follow=True)
+
+    def test_show_in_the_editor_and_are_not_saved(self, admin: Client, collection: Collection) -> None:
+        answer = self.name(admin, collection, "Blurred")
+        config = answer.context["config"]
+        assert ([each["enhancement"] for each in config["passes"]], config["unsaved"]) == (["blur"], True)
+        assert "Kept as “Blurred”." in answer.content.decode()
+        assert present_passes(collection) == bundled_passes()
+        again = self.name(admin, collection, "blurred")
+        assert again.status_code == 422
+        assert "There is a profile “blurred” already" in again.content.decode()
+
+    def test_are_removed_by_those_who_named_them(
+        self, admin: Client, collection: Collection, member: Callable[[Role], Client]
+    ) -> None:
+        self.name(admin, collection, "Blurred")
+        named = Profile.objects.get(shared=True)
+        address = url(collection, "profile_remove", named.pk)
+        assert member(Role.ADMIN).post(address).status_code == 404
+        assert "“Blurred” is removed." in admin.post(address, follow=True).content.decode()
+        assert not Profile.objects.filter(shared=True).exists()
+
+    @pytest.mark.parametrize("key", ["0", "x", "", "9" * 30])
+    @pytest.mark.parametrize("kind", ["profile", "version"])
+    def test_and_versions_that_there_are_not_are_not_found(
+        self, admin: Client, collection: Collection, kind: str, key: str
+    ) -> None:
+        assert admin.get(url(collection), {kind: key}).status_code == 404
+
+    def test_and_versions_of_another_collection_are_not_shown(self, admin: Client, collection: Collection) -> None:
+        other = create_collection()
+        version = choose_passes(collection=other, passes=bundled_passes()[:1])
+        assert admin.get(url(collection), {"version": version.pk}).status_code == 404
+        save(admin, collection, ("plain", 1))
+        mine = profile_version_of(Collection.objects.get(pk=collection.pk))
+        assert admin.get(url(collection), {"version": mine.pk}).status_code == 200
