@@ -160,6 +160,7 @@ CELERY_TIMEZONE = "UTC"
 ENGINES: dict[str, EngineDeclaration] = {
     "starter": {
         "CLASS": "transcription.engines.starter.Starter",
+        "LITERAL": True,
         "VERSION": "2",
         "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
@@ -172,6 +173,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     # The same network without a language model: what it gains is measured against this; and a pass by it costs less.
     "starter-greedy": {
         "CLASS": "transcription.engines.starter.Starter",
+        "LITERAL": True,
         "VERSION": "2",
         "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
@@ -196,6 +198,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     # which reads differently, is never given this one's work; web processes need not run it to know what it is.
     "tesseract": {
         "CLASS": "transcription.engines.tesseract.Tesseract",
+        "LITERAL": True,
         "VERSION": "1",
         "READS": ["print"],
         "OPTIONS": {"release": "5", "languages": {"en": "eng", "fr": "fra"}},
@@ -298,6 +301,11 @@ X_FRAME_OPTIONS = "DENY"
 # --- Language and time ----------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = _env.language
+LANGUAGES = [("en", "English"), ("fr", "Français")]  # those whose catalogue is complete: a test sees to it
+LANGUAGE_COOKIE_NAME = "longhand-language"
+LANGUAGE_COOKIE_AGE = 365 * 86_400
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _env.https
 LOCALE_PATHS = [ROOT / "locale"]
 USE_I18N = True
 USE_TZ = True

@@ -10,6 +10,7 @@ from review.claims import NotInReview, lock, require_hold
 from review.models import Approval
 from transcription.models import Line, Page, PageState
 from transcription.steps.correct import save_line
+from transcription.steps.draw_audits import draw_approved_audit
 from transcription.steps.placement import use_kept
 
 LONGEST_ACTIVE_SECONDS = 12 * 3600.0
@@ -31,7 +32,9 @@ def approve(*, page: Page, reviewer: User, mode: Approval.Mode, active_seconds: 
             active_seconds=min(max(active_seconds, 0.0), LONGEST_ACTIVE_SECONDS),
         )
         locked.approved_at = approval.created_at
+        locked.approved_whole = mode == Approval.Mode.WHOLE_PAGE
         _move(locked, PageState.REVIEWED)
+        draw_approved_audit(locked)
         claim.delete()
     return approval
 
@@ -71,10 +74,10 @@ def send_back(*, page: Page) -> None:
                 % {"state": locked.get_state_display()}
             )
         use_kept(locked)
-        locked.approved_at = None  # a later run decides afresh
+        locked.approved_at, locked.approved_whole = None, False  # a later run decides afresh
         _move(locked, PageState.IN_REVIEW)
 
 
 def _move(page: Page, state: PageState) -> None:
     page.state = state
-    page.save(update_fields=["state", "approved_at", "changed_at"])
+    page.save(update_fields=["state", "approved_at", "approved_whole", "changed_at"])

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from review.marks import UNSURE_BELOW, mark_words
+from review.marks import mark_words
 from review.models import WordDecision
+from review.palette import palette
+from transcription.htr.confidence import UNSURE_BELOW
 from transcription.models import LayoutLine, Line, Page, PageState, Source, TranscriptRevision, Vote
 
 
@@ -27,6 +29,7 @@ def page_data(page: Page) -> dict[str, Any]:
         "inReview": page.state == PageState.IN_REVIEW,
         "passes": page.run.readings.values("pass_version").distinct().count() if page.run else 0,
         "unsureBelow": UNSURE_BELOW,
+        "palette": palette(page.collection),
         "lines": [
             line_data(place.line, votes.get(place.line_id), settled.get(place.line_id, set()))
             | {
@@ -45,7 +48,8 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
     current = line.current
     text = current.text if current is not None else ""
     voted = vote.words if vote is not None else []
-    words = mark_words(text, voted, settled)
+    unseen = current is not None and current.source == Source.BULK
+    words = mark_words(text, voted, settled, unseen=unseen)
     if current is not None and vote is not None and _is_typed_before(current, vote):
         for word in words:
             word["confidence"] = word["voted"] = None  # a person had written it: a new reading casts no doubt on it
@@ -95,9 +99,12 @@ def revision_author(revision: TranscriptRevision | None) -> str:
 
 
 def revision_origin(revision: TranscriptRevision | None) -> str:
-    """Where a text is from: who wrote it, or the file that was brought; empty for the machine."""
+    """Where a text is from: who wrote it, the file that was brought, or that it was replaced in many lines at once;
+    empty for the machine."""
     if revision is not None and revision.source == Source.IMPORT:
         return _("brought: %(name)s") % {"name": revision.transcript.name} if revision.transcript else _("brought")
+    if revision is not None and revision.source == Source.BULK:
+        return _("replaced")
     return revision_author(revision)
 
 
@@ -108,6 +115,10 @@ def revision_title(revision: TranscriptRevision | None) -> str:
         if revision.mixed:
             return _("moved here when the lines were found anew, together with words that the machine read")
         return _("moved here when the lines were found anew")
+    if revision is not None and revision.source == Source.BULK:
+        return _("changed in many lines at once by %(name)s; nobody looked at this one") % {
+            "name": revision_author(revision) or _("somebody")
+        }
     if revision is None or revision.source != Source.IMPORT or revision.author is None:
         return ""
     return _("brought by %(name)s") % {"name": revision_author(revision)}

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
+
+from django.utils.translation import gettext as _
 
 from review.editor import revision_origin, revision_title
-from transcription.models import Line, Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of text: ``kind`` is same, added or removed."""
-
-    kind: str
-    text: str
+from transcription.htr.difference import Piece, difference
+from transcription.models import Line, Reading, TranscriptRevision
 
 
 @dataclass(frozen=True, slots=True)
 class PastText:
-    """One revision as the history shows it; ``author``, or the file that was brought, is empty for the machine."""
+    """One revision as the history shows it; ``author``, or the file that was brought, is empty for the machine.
+    ``note`` says which replacement made it or was taken back by it."""
 
     number: int
     source: str
@@ -28,6 +23,7 @@ class PastText:
     title: str
     created_at: datetime
     pieces: list[Piece]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +34,12 @@ class PassText:
     pieces: list[Piece]
 
 
-def difference(before: str, after: str) -> list[Piece]:
-    """The words of ``after`` with what was removed from ``before``, in reading order."""
-    old, new = before.split(), after.split()
-    pieces: list[Piece] = []
-    for tag, low, high, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pieces.append(Piece("same", " ".join(new[first:last])))
-            continue
-        if high > low:
-            pieces.append(Piece("removed", " ".join(old[low:high])))
-        if last > first:
-            pieces.append(Piece("added", " ".join(new[first:last])))
-    return pieces
-
-
 def past_texts(line: Line) -> list[PastText]:
     """The line's revisions, newest first, each against the one before it."""
     past: list[PastText] = []
     before = ""
-    revisions = line.revisions.select_related("author", "transcript").defer("transcript__data")
+    related = ("author", "transcript", "replaced__replacement", "restores__replacement")
+    revisions = line.revisions.select_related(*related).defer("transcript__data")
     for revision in revisions.order_by("number"):
         pieces = difference(before, revision.text) if past else [Piece("same", revision.text)]
         past.append(
@@ -68,10 +50,20 @@ def past_texts(line: Line) -> list[PastText]:
                 revision_title(revision),
                 revision.created_at,
                 pieces,
+                _note(revision),
             )
         )
         before = revision.text
     return past[::-1]
+
+
+def _note(revision: TranscriptRevision) -> str:
+    made, taken_back = getattr(revision, "replaced", None), getattr(revision, "restores", None)
+    if made is not None:
+        return _("%(replacement)s in many lines") % {"replacement": made.replacement}
+    if taken_back is not None:
+        return _("%(replacement)s taken back") % {"replacement": taken_back.replacement}
+    return ""
 
 
 def pass_texts(line: Line) -> list[PassText]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, TypedDict
 
-UNSURE_BELOW = 0.7
-
 
 class Alternative(TypedDict):
     text: str
@@ -31,12 +29,16 @@ class MarkedWord(TypedDict):
     alternatives: list[Alternative]
 
 
-def mark_words(text: str, voted: Sequence[dict[str, Any]], settled: Container[int]) -> list[MarkedWord]:
+def mark_words(
+    text: str, voted: Sequence[dict[str, Any]], settled: Container[int], *, unseen: bool = False
+) -> list[MarkedWord]:
     """The words of ``text``, each with what the vote knows of it.
 
     Words that stand in the vote unchanged keep its confidence, also after a person corrected their neighbours: one
     correction does not make the rest of the line certain. ``settled`` are indexes that a person has decided. A word
     that a person put in place of a voted one has no confidence, and offers the machine's word as an alternative.
+    ``unseen``: it was put there in many lines at once and nobody looked at this one. Such a word is as doubtful as the
+    one that was read, until a person decides it.
     """
     tokens = text.split()
     known = [(index, word) for index, word in enumerate(voted) if word["text"].strip()]
@@ -47,7 +49,8 @@ def mark_words(text: str, voted: Sequence[dict[str, Any]], settled: Container[in
             words.extend(_as_voted(index, word, index in settled) for index, word in known[low:high])
         elif tag == "replace" and high - low == last - first:
             pairs = zip(known[low:high], tokens[first:last], strict=True)
-            words.extend(_in_place_of(index, word, token) for (index, word), token in pairs)
+            for (index, word), token in pairs:
+                words.append(_in_place_of(index, word, token, unseen=unseen and index not in settled))
         else:
             spans = _spread([word for _, word in known[low:high]], last - first)
             words.extend(_typed(token, span) for token, span in zip(tokens[first:last], spans, strict=True))
@@ -67,15 +70,15 @@ def _as_voted(index: int, word: dict[str, Any], settled: bool) -> MarkedWord:
     )
 
 
-def _in_place_of(index: int, word: dict[str, Any], token: str) -> MarkedWord:
+def _in_place_of(index: int, word: dict[str, Any], token: str, *, unseen: bool) -> MarkedWord:
     machine = Alternative(text=word["text"], passes=list(word.get("passes", ())))
     others = [Alternative(text=each["text"], passes=list(each["passes"])) for each in word["alternatives"]]
     return MarkedWord(
         text=token,
         index=index,
-        confidence=None,
+        confidence=word["confidence"] if unseen else None,
         voted=word["confidence"],
-        settled=True,
+        settled=not unseen,
         span=word.get("span"),
         passes=next((each["passes"] for each in others if each["text"] == token), []),
         alternatives=[each for each in [machine, *others] if each["text"] != token],

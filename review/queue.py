@@ -1,7 +1,7 @@
 """Pages that wait for a person, in the order in which reading them helps most.
 
-"Most useful first" is, for now, the lowest page confidence first: where the share of wrong words is expected to be
-highest, a minute of reading removes the most errors. Pages without a confidence (no lines, no text) come last.
+"Most useful first" is by the errors that a minute of reading is expected to remove (`review.usefulness`). Pages without
+a confidence (no lines, no text) come last.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from review.claims import NotInReview, PageHeld, claim_page
-from review.marks import UNSURE_BELOW
 from review.models import Claim
-from transcription.models import Page, Role, TranscriptRevision
+from review.usefulness import pace_in, usefulness
+from transcription.htr.confidence import UNSURE_BELOW
+from transcription.models import Collection, Page, Role, TranscriptRevision
 
 PAGE_SIZE = 50
 
@@ -57,13 +58,14 @@ def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[
         pages = pages.filter(Exists(typed) | Exists(held))
     if wanted.order == Order.PAGES:
         return pages.order_by("collection", "document", "position", "pk")
-    return pages.order_by(F("confidence").asc(nulls_last=True), "pk")
+    pace = pace_in(Collection.objects.visible_to(user, Role.REVIEWER))
+    return pages.annotate(usefulness=usefulness(pace)).order_by(F("usefulness").desc(nulls_last=True), "pk")
 
 
 def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, size: int = PAGE_SIZE) -> Slice:
     """One screen of the queue by keyset: it costs the same wherever it begins."""
     pages = waiting(user, wanted)
-    if after is not None and (last := Page.objects.filter(pk=after).first()) is not None:
+    if after is not None and (last := _last_shown(user, after)) is not None:
         pages = pages.filter(_behind(last, wanted.order))
     rows = list(pages.select_related("collection", "document", "original", "run__route_decision")[: size + 1])
     shown = rows[:size]
@@ -76,8 +78,26 @@ def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, si
     )
 
 
-def _behind(last: Page, order: Order) -> Q:
-    """What stands behind ``last`` in this order."""
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The page that the next part follows; ``usefulness`` is what it is at this moment."""
+
+    page: Page
+    usefulness: float | None
+
+
+def _last_shown(user: User, pk: int) -> _Last | None:
+    page = Page.objects.filter(pk=pk).first()
+    if page is None:
+        return None
+    pace = pace_in(Collection.objects.visible_to(user, Role.REVIEWER))
+    value = Page.objects.filter(pk=pk).annotate(usefulness=usefulness(pace)).values_list("usefulness", flat=True).get()
+    return _Last(page, value)
+
+
+def _behind(shown: _Last, order: Order) -> Q:
+    """What stands behind ``shown`` in this order."""
+    last, value = shown.page, shown.usefulness
     if order == Order.PAGES:
         return (
             Q(collection__gt=last.collection_id)
@@ -85,9 +105,9 @@ def _behind(last: Page, order: Order) -> Q:
             | Q(document=last.document_id, position__gt=last.position)
             | Q(document=last.document_id, position=last.position, pk__gt=last.pk)
         )
-    if last.confidence is None:
-        return Q(confidence=None, pk__gt=last.pk)
-    return Q(confidence__gt=last.confidence) | Q(confidence=None) | Q(confidence=last.confidence, pk__gt=last.pk)
+    if value is None:
+        return Q(usefulness=None, pk__gt=last.pk)
+    return Q(usefulness__lt=value) | Q(usefulness=None) | Q(usefulness=value, pk__gt=last.pk)
 
 
 def unsure_words(runs: Iterable[int | None]) -> dict[int, int]:

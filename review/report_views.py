@@ -6,19 +6,26 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from review import reports
+from review import reliability_report, reports
+from review.reliability_diagram import Diagram, diagram
+from review.replacement_forms import pattern_query
 from transcription.formats.spreadsheet import inert_cell
-from transcription.models import Collection, PageState, Role
+from transcription.htr.confidence import UNCALIBRATED
+from transcription.htr.replacing import Pattern
+from transcription.models import Audit, Collection, PageState, Role
 from transcription.views.access import SignedInRequest, signed_in
+from transcription.views.promise import percent
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PERIODS = {"1": 1, "7": 7, "30": 30, "all": None}
@@ -35,6 +42,10 @@ class Report:
     rows: Sequence[Sequence[Any]]
     kind: str = ""
     tokens: Sequence[str] = field(default_factory=list)  # CSS custom properties, one a bar
+    reliability: reliability_report.Reliability | None = None  # drawn by the server
+    versions: Sequence[tuple[str, int]] = field(default_factory=list)  # calibrations and how many words they judged
+    nothing: str = ""  # what is said where there is nothing
+    links: Sequence[str] = field(default_factory=list)  # where each row leads to, in the order of rows
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -45,6 +56,14 @@ class Report:
             "values": [row[-1] for row in self.rows],
             "tokens": list(self.tokens),
         }
+
+    @property
+    def diagram(self) -> Diagram | None:
+        return diagram(self.reliability.bins) if self.reliability is not None else None
+
+    @property
+    def linked_rows(self) -> list[tuple[Sequence[Any], str]]:
+        return list(zip_longest(self.rows, self.links, fillvalue=""))
 
     @property
     def empty(self) -> bool:
@@ -78,6 +97,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
     context = {
         "section": "reports",
         "reports": [build(collections, since) for build in BUILDERS.values()],
+        "attempts": reliability_report.attempts(collections),
         "collections": Collection.objects.visible_to(request.user, Role.LEAD).order_by("title"),
         "chosen": chosen,
         "period": period,
@@ -144,13 +164,90 @@ def _speed(collections: QuerySet[Collection], since: datetime | None) -> Report:
 
 
 def _changes(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    changes = reports.corrections(collections, since).changes
+    only = list(collections.values_list("pk", flat=True)[:2])
+    here = reverse("review:replacements", args=only) if len(only) == 1 else ""
     return Report(
         name="corrections",
         title=_("Most corrected words"),
         caption=_("What the vote had, and what people made of it in the period."),
         columns=[_("Read as"), _("Corrected to"), _("Times")],
-        rows=reports.corrections(collections, since).changes,
+        rows=changes,
+        links=[
+            f"{here}?{pattern_query(Pattern(voted, typed, whole_words=True))}" if here and voted else ""
+            for voted, typed, _times in changes
+        ],
     )
 
 
-BUILDERS = {"states": _states, "confidence": _confidence, "speed": _speed, "corrections": _changes}
+def _reliability(collections: QuerySet[Collection], _since: datetime | None) -> Report:
+    found = reliability_report.observed(collections)
+    own, shipped = reliability_report.known_versions(collections), reliability_report.shipped_version()
+
+    def name(version: str) -> str:
+        if version == UNCALIBRATED.id:
+            return _("uncalibrated: a careful guess")
+        if version == shipped:
+            return _("the calibration Longhand brings")
+        if version in own:
+            return _("%(collection)s, no. %(number)d") % {
+                "collection": own[version].collection.title,
+                "number": own[version].number,
+            }
+        return _("an earlier calibration, %(id)s") % {"id": version[:8]}
+
+    return Report(
+        name="reliability",
+        title=_("Can confidence be believed?"),
+        caption=_(
+            "Words of pages that people read whole and of blind audits: how often they were right, whatever the "
+            "period. Pages of which only the doubtful words were looked at do not count."
+        ),
+        columns=[_("Confidence"), _("Predicted"), _("Right"), _("at least"), _("at most"), _("Words")],
+        rows=[
+            (
+                f"{part.low:.1f}–{part.high:.1f}",
+                *(f"{share:.3f}" for share in (part.predicted, part.observed, part.lowest, part.highest)),
+                part.n,
+            )
+            for part in found.bins
+        ],
+        reliability=found,
+        versions=[(name(version), count) for version, count in found.versions],
+        nothing=_(
+            "No page of these collections has been read whole by a person yet: approve a page after reading all "
+            "of it, and it is compared here."
+        ),
+    )
+
+
+def _errors(collections: QuerySet[Collection], since: datetime | None) -> Report:
+    names = {Audit.Kind.MACHINE: _("accepted unseen"), Audit.Kind.APPROVED: _("approved")}
+    rows = [
+        (
+            each.collection,
+            names[each.kind],
+            each.pages,
+            each.lines,
+            percent(each.rate),
+            percent(each.bound) if each.bound < 1 else _("too few audits"),
+        )
+        for each in reports.measured_errors(collections, since)
+    ]
+    return Report(
+        name="errors",
+        title=_("Measured error rate"),
+        caption=_("Of text, by blind checks of random pages; the last column is above the true rate 19 times in 20."),
+        columns=[_("Collection"), _("Text"), _("Pages"), _("Lines"), _("CER"), _("At most")],
+        rows=rows,
+    )
+
+
+BUILDERS = {
+    "errors": _errors,
+    "states": _states,
+    "confidence": _confidence,
+    "speed": _speed,
+    "reliability": _reliability,
+    "corrections": _changes,
+}

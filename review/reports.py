@@ -16,8 +16,10 @@ from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncHour
 
+from transcription.htr import risk
 from transcription.htr.text import words
-from transcription.models import Collection, Page, PageState, Source, TranscriptRevision
+from transcription.models import Audit, Collection, Page, PageState, RouteDecision, Source, TranscriptRevision
+from transcription.steps.weigh_audits import counted
 
 BINS = 20  # of the confidence histogram, each 1/20 wide
 WORD_CHANGES_SHOWN = 25
@@ -50,6 +52,36 @@ class Corrections:
     @property
     def per_hundred_words(self) -> float | None:
         return 100 * self.corrections / self.voted_words if self.voted_words else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The error rate of a collection's text, measured by blind audits; ``bound`` is above it with 95 % confidence."""
+
+    collection: str
+    kind: Audit.Kind
+    pages: int
+    lines: int
+    rate: float
+    bound: float  # infinite where there are too few audits for any
+
+
+def measured_errors(collections: QuerySet[Collection], since: datetime | None) -> list[Measured]:
+    """Of text accepted unseen and of approved text, each collection of which audits were settled in the period."""
+    found = []
+    for collection in collections.filter(audits__state=Audit.State.SETTLED).distinct().order_by("title", "pk"):
+        for kind in Audit.Kind:
+            audits = collection.audits.filter(kind=kind)
+            if kind == Audit.Kind.MACHINE:
+                audits = audits.filter(run__route_decision__outcome=RouteDecision.Outcome.ACCEPT)
+            settled = [each for each in counted(audits) if since is None or each.settled_at >= since]
+            losses = [each.loss for each in settled]
+            rate = risk.measured_rate(losses)
+            if rate is not None:
+                lines = sum(each.lines for each in settled)
+                bound = risk.upper_bound(risk.relative(losses, 1.0))
+                found.append(Measured(collection.title, kind, len(settled), lines, rate, bound))
+    return found
 
 
 def pages_by_state(collections: QuerySet[Collection]) -> list[tuple[PageState, int]]:

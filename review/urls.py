@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import layout_views, page_views, views
+from review import audit_views, layout_views, page_views, replacement_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", views.queue, name="queue"),
     path("review/start/", views.start, name="start"),
+    path("review/audits/", audit_views.overview, name="audits"),
+    path("review/audits/next/<str:work>/", audit_views.following, name="audit-next"),
+    path("review/audits/lines/<int:pk>/", audit_views.line, name="audit-line"),
+    path("review/audits/lines/<int:pk>/image.jpg", audit_views.image, name="audit-image"),
+    path("review/audits/lines/<int:pk>/type/", audit_views.type_, name="audit-type"),
+    path("review/audits/lines/<int:pk>/judge/", audit_views.judge, name="audit-judge"),
     path("review/pages/<int:pk>/", views.editor, name="editor"),
     path("review/pages/<int:pk>/unplaced/", views.unplaced, name="unplaced"),
     path("review/pages/<int:pk>/claim/", views.claim, name="claim"),
@@ -29,6 +35,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/split/", page_views.split, name="split"),
     path("review/pages/<int:pk>/join/", page_views.join, name="join"),
     path("review/collections/<int:pk>/split/", page_views.split_found, name="split-found"),
+    path("collections/<int:pk>/replace/", replacement_views.replacements, name="replacements"),
+    path("collections/<int:pk>/replace/places/", replacement_views.places, name="replacement-places"),
+    path("collections/<int:pk>/replace/suggested/", replacement_views.suggested, name="replacement-suggested"),
+    path("collections/<int:pk>/replace/apply/", replacement_views.apply, name="replacement-apply"),
+    path("replacements/<int:pk>/", replacement_views.replacement, name="replacement"),
+    path("replacements/<int:pk>/live/", replacement_views.replacement_live, name="replacement-live"),
+    path("replacements/<int:pk>/lines/", replacement_views.replacement_lines, name="replacement-lines"),
+    path("replacements/<int:pk>/undo/", replacement_views.undo, name="replacement-undo"),
     path("review/lines/<int:pk>/save/", views.save_line, name="save-line"),
     path("review/lines/<int:pk>/history/", views.line_history, name="line-history"),
 ]

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from review import approvals, claims
 from review.answers import answers_json, cleaned, signed_in
+from review.audits import waiting_for
 from review.corrections import correct_line, settle_text
 from review.editor import current_line_data, page_data
 from review.forms import ApprovalForm, LineForm, QueueForm, SettleForm, TokenForm
@@ -54,6 +55,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "total": waiting(user, wanted).order_by().count(),
         "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
         "may_review": reviewable.exists(),
+        "audits": waiting_for(user),
         "own": list(own_claims(user)[:5]),
         "filter": filter_query(wanted),
         "next": f"{filter_query(wanted)}&after={shown.after}" if shown.after else "",
@@ -105,6 +107,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
+            "why": reverse("transcription:word_why", args=[0, 0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
             "displaced": reverse("review:settle-displaced", args=[0]),
             "layout": f"{reverse('review:layout', args=[page.pk])}?{filter_query(wanted)}",

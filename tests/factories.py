@@ -34,11 +34,14 @@ from transcription.models import (
     Term,
     TermKind,
     TranscriptRevision,
+    Trial,
     Upload,
     Vote,
     Work,
     WorkState,
 )
+from transcription.steps.choose_passes import ChosenPass, bundled_passes, checked, trial_profile
+from transcription.steps.profiles import version_at_present
 from transcription.steps.vocabulary import merge_terms
 
 _serial = itertools.count(1)
@@ -53,6 +56,13 @@ def create_user(*, username: str = "", password: str = "correct-horse", superuse
     if superuser:
         return User.objects.create_superuser(name, password=password)
     return User.objects.create_user(name, password=password)
+
+
+def create_trial(*, collection: Collection, passes: Sequence[ChosenPass] = ()) -> Trial:
+    """A trial of ``passes`` (the bundled ones) that reads no page."""
+    choice = checked(passes or bundled_passes())
+    version = version_at_present(trial_profile(collection), choice.recipes, choice.thresholds)
+    return Trial.objects.create(collection=collection, profile_version=version)
 
 
 def create_membership(*, collection: Collection, role: Role = Role.ADMIN, user: User | None = None) -> Membership:

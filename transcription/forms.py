@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -32,7 +33,10 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     class Meta:
         model = Collection
-        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold", "spreads"]
+        fields = [
+            *("title", "identifier", "dates", "creator", "language", "rights"),
+            *("guidelines", "characters", "threshold", "spreads"),
+        ]
         help_texts = {
             "language": _(
                 "a name or a code, such as English or en; English and French have language models of their own, "
@@ -69,6 +73,45 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
                 params={"typed": typed},
             )
         return tag
+
+
+class PromiseForm(AccessibleForm, forms.Form):
+    """What a collection promises of text that is accepted unseen, and how many pages are audited for it; in percent."""
+
+    promised = forms.DecimalField(
+        label=_("promised error rate, %"),
+        required=False,
+        min_value=Decimal("0.1"),
+        max_value=50,
+        decimal_places=1,
+        help_text=_("characters of a hundred that may be wrong in text accepted unseen; empty: nothing is promised"),
+    )
+    audited = forms.DecimalField(
+        label=_("pages audited, %"),
+        min_value=0,
+        max_value=100,
+        decimal_places=1,
+        help_text=_("drawn at random among pages accepted unseen and approved ones, larger pages more often"),
+    )
+
+    def __init__(self, data: Any = None, *, collection: Collection) -> None:
+        promised = collection.promised_error
+        shown = {
+            "promised": None if promised is None else round(100 * promised, 1),
+            "audited": round(100 * collection.audit_rate, 1),
+        }
+        super().__init__(data, initial=shown)
+
+    @property
+    def error(self) -> float | None:
+        """The promised rate, 0 to 1."""
+        promised = self.cleaned_data["promised"]
+        return None if promised is None else float(promised) / 100
+
+    @property
+    def rate(self) -> float:
+        """The audited share, 0 to 1."""
+        return float(self.cleaned_data["audited"]) / 100
 
 
 class MemberForm(AccessibleForm, forms.Form):

@@ -2,6 +2,7 @@
 
 import { wordBox } from "./editor/geometry.js";
 import { markFound } from "./found.js";
+import { showWhy } from "./why.js";
 
 const config = JSON.parse(document.getElementById("viewer-config").textContent);
 const holder = document.getElementById("viewer");
@@ -43,6 +44,11 @@ const revealLine = (id) => {
   const inside = target.x >= view.x && target.y >= view.y && target.x + target.width <= view.x + view.width && target.y + target.height <= view.y + view.height;
   if (!inside) viewer.viewport.panTo(target.getCenter());
 };
+
+document.addEventListener("click", (event) => {
+  const word = event.target.closest("[data-why]");
+  if (word && getSelection().isCollapsed) showWhy(word.dataset.why);
+});
 
 for (const [id, row] of texts) {
   row.addEventListener("pointerenter", () => mark(id, "near", true));

@@ -91,3 +91,41 @@ class Planted:
 
     def _fails_without_a_word(self, crop: LineImage) -> Iterator[Any]:
         yield ItemError(crop.key, "", "\x00")
+
+
+class Treacherous(Planted):
+    """Reads wide lines as they should be, and narrow ones each in the way of its width; more than ``MOST`` a call do
+    not fit into its memory."""
+
+    WAYS = (
+        "hangs",
+        "raises",
+        "runs_out_of_memory",
+        "gives_nothing",
+        "scores_nan",
+        "repeats",
+        "writes_invalid_utf8",
+        "answers_for_ever",
+    )
+    NARROWEST, STEP = 100, 36  # pixels
+    MOST = 5
+
+    def __init__(self) -> None:
+        super().__init__(way="")
+
+    def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
+        lines = list(crops)
+        if len(lines) > self.MOST:
+            raise MemoryError(f"{len(lines)} lines")
+        for line in lines:
+            place = (line.pixels.shape[1] - self.NARROWEST) // self.STEP
+            self._way = self.WAYS[place] if place < len(self.WAYS) else "reads"
+            yield from getattr(self, f"_{self._way}")(line)
+
+    def _reads(self, crop: LineImage) -> Iterator[Any]:
+        yield reading(crop.key)
+
+    @classmethod
+    def width_of(cls, way: str) -> int:
+        """The middle of the widths of line images that are read in this way."""
+        return cls.NARROWEST + cls.STEP * cls.WAYS.index(way) + cls.STEP // 2

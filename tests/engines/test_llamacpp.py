@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("llama_cpp", reason="the extra llamacpp is not installed")
 
+from transcription.engines import llama_runtime
 from transcription.engines.base import PageReader, Recognizer, Releasable
+from transcription.engines.halving import in_halves
 from transcription.engines.llama_runtime import LlamaContext, LlamaModel, log_probabilities
 from transcription.engines.llamacpp import LlamaCpp
 from transcription.engines.llamacpp.embedding_cache import SHARED, EmbeddingCache
-from transcription.errors import EngineFailure, WeightsError
+from transcription.errors import EngineFailure, OutOfMemory, WeightsError
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, PageImage, PageText, ReadingRecord
 from transcription.training.small_llava import draw_number, write_small_llava
 
@@ -138,3 +142,41 @@ def test_the_cache_is_bounded_in_bytes() -> None:
     assert cache.get("c") is not None
     cache.put("large", np.zeros(26, np.float32))
     assert cache.get("large") is None
+
+
+@pytest.mark.parametrize(
+    ("decode_that_fails", "lost"),
+    [(2, 1), (4, 0), (30, 0)],
+    ids=["in the first prompt", "in the second", "in the middle of answers"],
+)
+def test_what_a_call_that_ran_out_of_memory_had_begun_does_not_stand_in_the_next_ones_way(
+    decode_that_fails: int, lost: int, pair: Path, lines: list[Gray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LlamaCpp(pair, sequences=4, **SMALL)  # type: ignore[arg-type]
+    wanted = texts(read(engine, lines))
+    before, calls = LlamaContext._decode, 0
+
+    def decode(context: LlamaContext, *batch: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        found = before(context, *batch)
+        if calls == decode_that_fails:
+            raise OutOfMemory("llama.cpp ran out of memory")
+        return found
+
+    monkeypatch.setattr(LlamaContext, "_decode", decode)
+    images = [LineImage(key, crop) for key, crop in enumerate(lines)]
+    results = sorted(in_halves(partial(engine.recognize, hints=Hints()), images), key=lambda result: result.key)
+    assert texts(results) == wanted[lost:]
+    assert calls > decode_that_fails
+
+
+def test_llama_cpp_that_complains_of_memory_is_understood(monkeypatch: pytest.MonkeyPatch, pair: Path) -> None:
+    monkeypatch.setattr(
+        llama_runtime, "complaints", lambda: "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate 9 bytes"
+    )
+    error = llama_runtime.refusal(EngineFailure, "llama.cpp cannot encode this image")
+    assert isinstance(error, OutOfMemory)
+    assert error.message.startswith("llama.cpp cannot encode this image: ggml")
+    monkeypatch.setattr(llama_runtime, "complaints", lambda: "no reason given")
+    assert isinstance(llama_runtime.refusal(WeightsError, "It cannot load"), WeightsError)

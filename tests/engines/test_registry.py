@@ -83,10 +83,38 @@ def test_unknown_engines_and_wrong_uses_are_said_in_a_sentence() -> None:
     registry = Registry({"lines": declared})
     assert isinstance(registry.segmenter("lines"), ClassicalSegmenter)
     assert registry.segmenter("lines") is registry.segmenter("lines")
-    with pytest.raises(UnknownEngine, match="does not read lines"):
+    with pytest.raises(UnknownEngine, match="“lines” does not read lines; choose another"):
         registry.recognizer("lines")
+    with pytest.raises(UnknownEngine, match="“lines” does not read whole pages; choose another"):
+        registry.page_reader("lines")
+    with pytest.raises(UnknownEngine, match="“lines” cannot say how probable a text is; choose another"):
+        registry.scorer("lines")
     with pytest.raises(UnknownEngine, match="there are lines"):
         registry.digest("other")
+
+
+def test_a_process_holds_what_it_was_told_to_and_what_its_machine_can_run() -> None:
+    plain: EngineDeclaration = {"CLASS": "a.B", "VERSION": "1"}
+    declared: dict[str, EngineDeclaration] = {
+        "plain": plain,
+        "other": plain,
+        "needy": {**plain, "PACKAGES": ["no_such_package"]},
+        "picky": {**plain, "PROBE": "tests.engines.test_registry.lack", "OPTIONS": {"what": "a program"}},
+    }
+    everything = Registry(declared)
+    assert everything.held() == ["plain", "other"]
+    assert everything.why_not("needy") == "the Python package no_such_package is not installed"
+    assert everything.why_not("picky") == "a program is missing"
+    some = Registry(declared, held=["other", "needy", "unheard of"])
+    assert some.held() == ["other"]
+    assert some.why_not("plain") == "LONGHAND_ENGINES does not name it"
+    assert some.names() == list(declared), "what it does not hold it still knows by name and state"
+    assert some.digest("plain") == everything.digest("plain")
+    assert some.loaded() == []
+
+
+def lack(*, what: str) -> str:
+    return f"{what} is missing"
 
 
 def test_a_web_process_can_name_an_engines_state_without_loading_what_reads() -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from tests.steps.journey import TEXTS, draw_page, drawn_layout
 from transcription.engines.base import Recognizer
 from transcription.engines.ctc_network import CtcNetwork
+from transcription.engines.ctc_reader import CtcReader
+from transcription.engines.halving import in_halves
 from transcription.engines.registry import WEIGHTS
 from transcription.engines.starter import Starter
 from transcription.engines.weights_file import read_description, save_weights
@@ -170,3 +174,25 @@ class TestWeights:
         save_weights(tmp_path / "no-alphabet.safetensors", CtcNetwork(4), {"lines": 1})
         with pytest.raises(WeightsError):
             Starter(tmp_path / "no-alphabet.safetensors")
+
+
+@shipped
+def test_lines_that_a_device_does_not_hold_at_once_are_read_in_halves(
+    lines: list[Gray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Starter(SHIPPED)
+    crops = lines * 4
+    wanted = [text_of(result) for _, result in sorted(read(engine, crops).items())]
+    before, sizes = CtcReader.forward, []
+
+    def forward(reader: CtcReader, images: torch.Tensor) -> NDArray[np.float32]:
+        sizes.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return before(reader, images)
+
+    monkeypatch.setattr(CtcReader, "forward", forward)
+    images = [LineImage(key, crop) for key, crop in enumerate(crops)]
+    results = sorted(in_halves(partial(engine.recognize, hints=Hints()), images), key=lambda result: result.key)
+    assert [text_of(result) for result in results] == wanted
+    assert max(sizes) > 2, "this test needs a batch that does not fit"

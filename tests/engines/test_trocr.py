@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ from transformers import (
 )
 
 from transcription.engines.base import Recognizer, Releasable, TextScorer
+from transcription.engines.halving import in_halves
 from transcription.engines.trocr import TrOcr
 from transcription.engines.trocr.checkpoint import load_checkpoint
 from transcription.engines.trocr.decoder import SteppingDecoder
@@ -28,7 +30,7 @@ from transcription.engines.trocr.int8 import Int8Linear
 from transcription.engines.trocr.network import Network
 from transcription.engines.trocr.search import EarlyStopping, Found, Rules, period, search, without_repeats
 from transcription.engines.trocr.spelling import Spelling, stored
-from transcription.errors import EngineFailure, WeightsError
+from transcription.errors import EngineFailure, OutOfMemory, WeightsError
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord, TextScores
 from transcription.training.random_trocr import random_trocr
 from transcription.training.small_trocr import END, PAD, START, random_line
@@ -282,7 +284,7 @@ class TestMemory:
     @pytest.mark.parametrize(
         "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("not enough memory: 9 GB")]
     )
-    def test_a_batch_that_does_not_fit_is_halved(
+    def test_lines_that_do_not_fit_at_once_are_read_in_halves(
         self, small_trocr: Path, lines: list[LineImage], monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         engine = TrOcr(small_trocr)
@@ -295,25 +297,22 @@ class TestMemory:
             return before(network, lines)
 
         monkeypatch.setattr(Network, "encode", encode)
-        assert texts(engine, lines) == wanted
-        assert sizes == [12, 6, 3, 3, 6, 3, 3]
+        found = {result.key: result for result in in_halves(partial(engine.recognize, hints=Hints()), lines)}
+        assert [getattr(found[line.key], "text", None) for line in lines] == wanted
+        assert sizes == [12, 6, 3, 3, 3, 3]
 
-    def test_a_line_that_does_not_fit_by_itself_fails_alone(
+    def test_it_says_so_itself_in_reading_and_in_scoring(
         self, small_trocr: Path, lines: list[LineImage], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        engine, before = TrOcr(small_trocr), Network.encode
-
         def encode(network: Network, lines: Sequence[LineImage]) -> torch.Tensor:
-            if any(line.key == 5 for line in lines):
-                raise MemoryError
-            return before(network, lines)
+            raise MemoryError
 
+        engine = TrOcr(small_trocr)
         monkeypatch.setattr(Network, "encode", encode)
-        results = list(engine.recognize(lines, Hints()))
-        assert [(result.key, result.code) for result in results if isinstance(result, ItemError)] == [
-            (5, "out-of-memory")
-        ]
-        assert len(results) == len(lines)
+        with pytest.raises(OutOfMemory, match="for 12 lines"):
+            list(engine.recognize(lines, Hints()))
+        with pytest.raises(OutOfMemory, match="for 2 lines"):
+            list(engine.score(lines[:2], ["1", "2"]))
 
     def test_other_failures_of_the_network_are_said_as_such(
         self, small_trocr: Path, lines: list[LineImage], monkeypatch: pytest.MonkeyPatch

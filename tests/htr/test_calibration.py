@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.htr.calibration import Calibration, auroc, expected_calibration_error, fit, word_labels
+from transcription.htr.calibration import Calibration, fit, refit, word_labels
+from transcription.htr.expected_errors import ErrorModel
+from transcription.htr.reliability import expected_calibration_error, log_losses
 
 NAMES = ("a", "b")
 
@@ -77,24 +81,65 @@ def test_no_words_and_infinite_values_are_refused() -> None:
         fit([[math.inf, 0.0]], [True], NAMES)
 
 
-def test_calibration_error_measures_the_gap() -> None:
-    assert expected_calibration_error([0.8] * 10, [True] * 8 + [False] * 2) == pytest.approx(0)
-    assert expected_calibration_error([1.0] * 10, [True] * 8 + [False] * 2) == pytest.approx(0.2)
-    assert expected_calibration_error([], []) == 0
+def test_what_nothing_is_known_of_speaks_neither_for_nor_against() -> None:
+    values, right = drawn(400)
+    calibration = fit(values, right, NAMES)
+    average = [calibration.means[0], values[0, 1]]
+    assert calibration.probability([None, values[0, 1]]) == pytest.approx(calibration.probability(average))
+    assert calibration.apply([[math.nan, values[0, 1]]])[0] == pytest.approx(calibration.probability(average))
+    assert calibration.contributions([None, None]) == (0, 0)
+    half = values.copy()
+    half[::2, 0] = math.nan
+    assert fit(half, right, NAMES).weights[0] > 0
 
 
-def test_auroc_is_the_share_of_pairs_in_order() -> None:
-    assert auroc([0.1, 0.9], [True, False]) == 1
-    assert auroc([0.9, 0.1], [True, False]) == 0
-    assert auroc([0.5, 0.5, 0.5], [True, False, False]) == 0.5
-    assert math.isnan(auroc([0.5], [False]))
+def test_contributions_add_up_to_the_verdict() -> None:
+    values, right = drawn(400)
+    calibration = fit(values, right, NAMES)
+    logit = calibration.bias + sum(calibration.contributions(values[0].tolist()))
+    assert calibration.probability(values[0].tolist()) == pytest.approx(1 / (1 + math.exp(-logit)))
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
-def test_auroc_equals_counting_pairs(rows: list[tuple[int, bool]]) -> None:
-    pairs = [(r < s) + (r == s) / 2 for r, wrong in rows if wrong for s, other in rows if not other]
-    found = auroc([row[0] for row in rows], [row[1] for row in rows])
-    assert math.isnan(found) if not pairs else found == pytest.approx(sum(pairs) / len(pairs))
+def test_a_feature_may_be_held_to_one_direction() -> None:
+    values, right = drawn(2000)
+    assert fit(values, right, NAMES).weights[1] > 0
+    held = fit(values, right, NAMES, directions={"b": -1})
+    assert held.weights[1] == 0
+    assert held.weights[0] == pytest.approx(fit(values, right, NAMES).weights[0], abs=0.2)
+    prior = fit(*drawn(2000, seed=3), NAMES, directions={"b": -1})
+    assert refit(values, right, prior, strength=1, directions={"b": -1}).weights[1] == 0
+
+
+def test_a_refit_stays_near_its_prior_with_few_words_and_leaves_it_with_many() -> None:
+    prior = fit(*drawn(5000), NAMES)
+    values, _ = drawn(4000, seed=1)
+    rng = np.random.default_rng(2)
+    right = rng.random(4000) < 1 / (1 + np.exp(-(2.0 - 0.5 * values[:, 0])))  # another hand: the first feature misleads
+    few, many = (refit(values[:n], right[:n], prior, strength=20) for n in (10, 4000))
+    truth = np.array([-0.5, 0.0])
+
+    def distance(calibration: Calibration) -> float:
+        return float(np.abs(np.array(calibration.weights) / calibration.scales - truth).sum())
+
+    assert distance(many) < 0.1 < distance(few) < distance(prior)
+    assert log_losses(many.apply(values), right).mean() < log_losses(prior.apply(values), right).mean()
+    assert (many.means, many.scales) == (prior.means, prior.scales)
+    assert many.id != prior.id
+
+
+def test_a_refit_on_what_the_prior_already_says_changes_little() -> None:
+    prior = fit(*drawn(5000), NAMES)
+    again = refit(*drawn(5000, seed=9), prior, strength=20)
+    assert again.weights == pytest.approx(prior.weights, abs=0.15)
+
+
+def test_calibrations_of_earlier_versions_say_nothing_of_characters() -> None:
+    old = json.loads(fit(*drawn(200), NAMES).to_json())
+    del old["errors"]
+    assert Calibration.from_json(json.dumps(old)).errors is None
+    model = ErrorModel(1.5, 0.1, 0.0, 0.3, 0.8)
+    whole = replace(fit(*drawn(200), NAMES), errors=model).named()
+    assert Calibration.from_json(whole.to_json()) == whole
 
 
 def test_words_are_right_where_the_reference_has_them() -> None:

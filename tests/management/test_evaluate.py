@@ -125,8 +125,13 @@ def test_a_table_is_printed_for_people(tmp_path: Path) -> None:
     output = io.StringIO()
     call_command("evaluate", "lines", str(tmp_path), stdout=output)
     assert output.getvalue().splitlines()[1].split() == ["en_a", "1", "0.000", "0.000", "0.000-0.000", "0.000"]
-    assert output.getvalue().splitlines()[-2].startswith("mean")
-    assert output.getvalue().splitlines()[-1].startswith("word confidence: AUROC -")
+    rows = output.getvalue().splitlines()
+    assert rows[2].startswith("mean")
+    assert rows[4].split()[:2] == ["confidence", "words"]
+    # All words are right: nothing tells right from wrong.
+    assert rows[5].split()[:2] == ["en_a", str(len(TEXTS[0].split()))]
+    assert rows[5].split()[4] == "-"
+    assert rows[-1].startswith("good lines")
 
 
 def test_a_profiles_word_confidence_is_judged_and_one_engines_is_not(tmp_path: Path) -> None:
@@ -136,6 +141,10 @@ def test_a_profiles_word_confidence_is_judged_and_one_engines_is_not(tmp_path: P
     assert confidence["all"]["words"] == 2 * len(TEXTS[0].split())
     assert 0 < confidence["all"]["share_right"] < 1
     assert 0 <= confidence["all"]["auroc"] <= 1
+    bins = confidence["all"]["reliability"]
+    assert sum(each["n"] for each in bins) == confidence["all"]["words"]
+    assert confidence["all"]["pages"]["pages"] == 2
+    assert 0 <= confidence["all"]["good_lines"]["expected_share"] <= 1
     assert "confidence" not in evaluate("lines", tmp_path, "--engine", "starter")
 
 

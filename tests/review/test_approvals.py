@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from review.approvals import approve, approve_as_empty, send_back
+from review.audits import to_type
 from review.claims import NotInReview, PageHeld, claim_page
 from review.models import Approval, Claim
+from tests.factories import create_collection
 from tests.review.written_page import create_reviewer, create_written_page
-from transcription.models import Page, PageState, Source, TranscriptRevision
+from transcription.models import Audit, Page, PageState, RouteDecision, Source, TranscriptRevision
 
 pytestmark = pytest.mark.django_db
 WHOLE = Approval.Mode.WHOLE_PAGE
@@ -76,3 +78,13 @@ def test_a_page_that_was_not_read_yet_cannot_be_taken_into_review() -> None:
     page.save()
     with pytest.raises(NotInReview):
         send_back(page=page)
+
+
+def test_a_share_of_approved_pages_is_drawn_for_a_blind_check() -> None:
+    page = create_written_page(collection=create_collection(audit_rate=1.0), image=False)
+    RouteDecision.objects.update(features={"characters": 80})
+    reviewer = create_reviewer(page.collection)
+    approve(page=page, reviewer=reviewer, mode=WHOLE, active_seconds=1)
+    audit = Audit.objects.get()
+    assert (audit.kind, audit.page) == (Audit.Kind.APPROVED, page)
+    assert list(to_type(reviewer)) == []

@@ -7,10 +7,19 @@ from django.test import Client
 from django.urls import reverse
 
 from review.claims import claim_page
+from review.models import Approval
 from review.queue import Order, QueueFilter, next_page, queue_slice, waiting
-from tests.factories import create_collection, create_membership, create_page, create_user
+from review.usefulness import learned
+from tests.factories import (
+    create_collection,
+    create_layout,
+    create_membership,
+    create_page,
+    create_run,
+    create_user,
+)
 from tests.review.written_page import create_reviewer, create_written_page
-from transcription.models import PageState, Role
+from transcription.models import Collection, Page, PageState, Role, RouteDecision
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +123,53 @@ def test_the_filter_shows_one_collection_and_what_i_work_on() -> None:
     claim_page(page=mine, reviewer=reviewer)
     assert list(waiting(reviewer, QueueFilter(collection=other.collection_id))) == [other]
     assert list(waiting(reviewer, QueueFilter(mine=True))) == [mine]
+
+
+def create_decided(collection: Collection, *, words: int, confidence: float) -> Page:
+    """A page in review whose words were counted."""
+    page = create_page(collection=collection, state=PageState.IN_REVIEW, confidence=confidence)
+    create_layout(page=page)
+    RouteDecision.objects.create(
+        page=page,
+        run=create_run(page=page),
+        outcome="review",
+        confidence=confidence,
+        threshold=0.5,
+        features={"words": words},
+    )
+    return page
+
+
+def test_of_two_pages_with_as_many_errors_the_one_that_is_read_sooner_comes_first() -> None:
+    collection = create_collection()
+    long = create_decided(collection, words=400, confidence=0.95)
+    short = create_decided(collection, words=40, confidence=0.5)
+    tiny = create_decided(collection, words=2, confidence=0.5)
+    assert list(waiting(create_reviewer(collection))) == [short, long, tiny]
+
+
+def test_the_order_follows_the_time_that_reviewers_are_measured_to_take() -> None:
+    """Where opening a page costs minutes and reading hardly anything, long pages are worth more than bad ones."""
+    collection = create_collection()
+    reviewer = create_reviewer(collection)
+    bad = create_decided(collection, words=30, confidence=0.4)
+    long = create_decided(collection, words=400, confidence=0.8)
+    assert list(waiting(reviewer)) == [bad, long]
+    for number in range(60):
+        done = create_decided(collection, words=10 + 10 * number, confidence=0.6)
+        Page.objects.filter(pk=done.pk).update(state=PageState.REVIEWED)
+        Approval.objects.create(page=done, run=done.run, mode="whole_page", active_seconds=300, reviewer=reviewer)
+    assert list(waiting(reviewer)) == [long, bad]
+
+
+def test_the_pace_is_found_again_in_what_was_measured() -> None:
+    pages = [(20 + 0.5 * words + 8 * wrong, words, wrong) for words in range(50, 400, 7) for wrong in (2.0, 11.0, 40.0)]
+    pace = learned(pages)
+    assert pace.page == pytest.approx(20, abs=5)
+    assert pace.word == pytest.approx(0.5, abs=0.05)
+    assert pace.wrong == pytest.approx(8, abs=0.3)
+
+
+def test_without_measurements_the_guess_stands_and_a_single_one_hardly_moves_it() -> None:
+    assert learned([]).seconds(100, 10) == pytest.approx(15 + 30 + 50)
+    assert learned([(3000.0, 100.0, 10.0)]).seconds(100, 10) < 1500

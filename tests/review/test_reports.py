@@ -16,20 +16,33 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review import reports
+from review import reliability_report, reports
+from review.approvals import approve
 from review.models import Approval
 from tests.factories import (
     create_collection,
     create_layout,
     create_membership,
     create_page,
+    create_profile_version,
     create_revision,
     create_run,
     create_user,
     create_vote,
     word,
 )
-from transcription.models import Collection, Line, Page, PageState, Role, Source
+from tests.steps.audited import TEXT, decided_page, settle
+from transcription.models import (
+    Audit,
+    Collection,
+    CollectionCalibration,
+    Line,
+    Page,
+    PageState,
+    Role,
+    Source,
+    Vote,
+)
 
 
 @pytest.fixture
@@ -199,3 +212,85 @@ def test_text_that_was_brought_is_nobodys_correction(collection: Collection) -> 
     create_revision(line=corrected, text="Marye hys wyfe", source=Source.PERSON, author=create_user())
     counted = reports.corrections(only(collection), None)
     assert (counted.lines, counted.changed, counted.changes) == (1, 1, [("wife", "wyfe", 1)])
+
+
+class TestReliability:
+    """Confidence against what people found, on pages read whole."""
+
+    def read(self, collection: Collection, *, whole: bool = True) -> Page:
+        page = create_page(collection=collection, state=PageState.IN_REVIEW)
+        layout = create_layout(page=page, lines=2)
+        run = create_run(page=page)
+        lines = [place.line for place in layout.places.select_related("line")]
+        create_vote(run=run, line=lines[0], words=[word("the", 0.95), word("Rectar", 0.35)])
+        create_vote(run=run, line=lines[1], words=[word("of", 0.95), word("Whitby", 0.85)])
+        reader = create_user()
+        create_revision(line=lines[0], text="the Rector", author=reader)
+        mode = Approval.Mode.WHOLE_PAGE if whole else Approval.Mode.DOUBTFUL_WORDS
+        approve(page=page, reviewer=reader, mode=mode, active_seconds=30)
+        return page
+
+    def test_bins_equal_counting_the_words_of_the_rows(self, collection: Collection) -> None:
+        self.read(collection)
+        self.read(collection)
+        self.read(collection, whole=False)
+        self.read(create_collection())
+        found = reliability_report.observed(only(collection))
+        expected: dict[int, list[bool]] = {}
+        for vote in Vote.objects.filter(line__page__collection=collection, line__page__approved_whole=True):
+            truth = vote.line.current.text.split()
+            for each, true in zip(vote.words, truth, strict=True):
+                expected.setdefault(int(each["confidence"] * 10), []).append(each["text"] == true)
+        assert {round(10 * part.low): (part.n, part.observed) for part in found.bins} == {
+            key: (len(right), sum(right) / len(right)) for key, right in expected.items()
+        }
+        assert (found.words, found.lines, found.share_right) == (8, 4, 0.75)
+        # Gaps: .95 said and 1 found (4 words), .35 and 0 (2), .85 and 1 (2).
+        assert found.ece == pytest.approx((4 * 0.05 + 2 * 0.35 + 2 * 0.15) / 8)
+        assert found.versions == [("uncalibrated", 8)]
+
+    def test_what_nobody_read_whole_is_a_sentence(self, collection: Collection, client: Client) -> None:
+        self.read(collection, whole=False)
+        answer = as_lead(client, collection)
+        assert "approve a page after reading all" in answer
+        assert 'class="reliability"' not in answer
+
+    def test_the_screen_draws_it_and_names_the_calibration(self, collection: Collection, client: Client) -> None:
+        self.read(collection)
+        CollectionCalibration.objects.create(collection=collection, number=1, state="too-few", words=120, pages=3)
+        answer = as_lead(client, collection)
+        assert answer.count('<circle class="mark"') == 3
+        assert "uncalibrated: a careful guess (4 words)" in answer
+        assert "too few words" in answer
+
+    def test_the_table_is_a_file_too(self, collection: Collection, client: Client) -> None:
+        self.read(collection)
+        client.force_login(create_membership(collection=collection, role=Role.LEAD).user)
+        rows = list(
+            csv.reader(io.StringIO(client.get(reverse("reports:table", args=["reliability"])).content.decode()))
+        )
+        assert rows[0] == ["Confidence", "Predicted", "Right", "at least", "at most", "Words"]
+        assert [row[0] for row in rows[1:]] == ["0.3–0.4", "0.8–0.9", "0.9–1.0"]
+        assert rows[1][1:3] == ["0.350", "0.000"]
+        assert [row[-1] for row in rows[1:]] == ["1", "1", "2"]
+
+
+def as_lead(client: Client, collection: Collection) -> str:
+    client.force_login(create_membership(collection=collection, role=Role.LEAD).user)
+    return client.get(reverse("reports:overview"), {"collection": collection.pk}).content.decode()
+
+
+def test_the_measured_error_rate_is_that_of_the_audited_text_accepted_unseen(db: None) -> None:
+    collection = create_collection(title="Registers", audit_rate=1.0)
+    version = create_profile_version()
+    pages = [decided_page(collection, version, lines=1) for _ in range(8)]
+    wrong = TEXT.replace("Mary", "Mari")
+    for number, audit in enumerate(Audit.objects.order_by("pk")):
+        if number < 6:
+            settle(audit, truth=wrong if number == 0 else TEXT)
+    [measured] = reports.measured_errors(only(collection), None)
+    assert (measured.collection, measured.kind, measured.pages, measured.lines) == ("Registers", "machine", 6, 6)
+    assert measured.rate == pytest.approx(1 / (6 * len(TEXT)))
+    assert measured.bound > measured.rate
+    assert len(pages) == 8
+    assert reports.measured_errors(only(collection), timezone.now()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from transcription.errors import EngineFailure, ServiceUnavailable
@@ -19,7 +20,8 @@ class Scribe:
     """Reads every line as ``text``.
 
     ``error``: what calls with at least ``smallest_batch_that_fails`` lines raise; ``fails``: line numbers within a call
-    that give an ItemError; ``silent_from``: the line number from which nothing comes; ``twice``: results come twice.
+    that give an ItemError; ``silent_from``: the line number from which nothing comes; ``twice``: results come twice;
+    ``eager`` False: a line is taken when the one before it was read.
     """
 
     def __init__(
@@ -32,16 +34,18 @@ class Scribe:
         fails: Iterable[int] = (),
         silent_from: int = 10**9,
         twice: bool = False,
+        eager: bool = True,
     ) -> None:
         self._text, self._score = text, score
         self._error, self._smallest = error, smallest_batch_that_fails
-        self._fails, self._silent_from, self._twice = set(fails), silent_from, twice
+        self._fails, self._silent_from, self._twice, self._eager = set(fails), silent_from, twice, eager
 
     def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
-        lines = list(crops)
-        if self._error and len(lines) >= self._smallest:
-            raise ERRORS[self._error]("the engine broke")
-        for number, crop in enumerate(lines[: self._silent_from]):
+        if self._eager:
+            crops = lines = list(crops)
+            if self._error and len(lines) >= self._smallest:
+                raise ERRORS[self._error]("the engine broke")
+        for number, crop in enumerate(itertools.islice(crops, self._silent_from)):
             if number in self._fails:
                 yield ItemError(crop.key, "unreadable", "This line could not be read.")
                 continue

@@ -62,11 +62,18 @@ def receive_page(folder: Path, *, collection: Collection | None = None, name: st
     return original
 
 
-def prepared_page(folder: Path, *, collection: Collection | None = None, lines: int = 3) -> Page:
+def prepared_page(
+    folder: Path,
+    *,
+    collection: Collection | None = None,
+    lines: int = 3,
+    layout: LayoutRecord | None = None,
+    title: str = "",
+) -> Page:
     """A drawn page in its collection as `prepare` leaves it, without the time that decoding takes; its run is begun
-    over ``lines`` lines where they stand."""
+    over ``lines`` lines where they stand, or over ``layout``. ``title`` is its document's."""
     collection = collection or create_collection()
-    document = Document.objects.create(collection=collection, title=str(uuid.uuid4()))
+    document = Document.objects.create(collection=collection, title=title or str(uuid.uuid4()))
     original = Original.objects.create(
         collection=collection,
         document=document,
@@ -87,7 +94,7 @@ def prepared_page(folder: Path, *, collection: Collection | None = None, lines: 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pages").mkdir(exist_ok=True)
     write_pyramid(pyvips.Image.new_from_array(image), folder / page.pyramid)
-    page.layout = write_layout(page=page, record=drawn_layout(lines), source="test")
+    page.layout = write_layout(page=page, record=layout or drawn_layout(lines), source="test")
     page.save()
     flow.start_run(page=page, profile_version=profile_version_of(collection), layout=page.layout, lane=1)
     return page

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import DataError, OperationalError, connection
@@ -10,6 +11,7 @@ from tests.factories import create_collection, create_work
 from tests.steps.journey import prepared_page
 from transcription.models import Failure, Queue, Step, Work, Worker, WorkState
 from transcription.steps import drain as drain_module
+from transcription.steps import queue
 from transcription.steps.drain import drain
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +90,35 @@ def test_a_worker_says_what_it_holds(media_root: Path, scribe: Callable[..., Non
     worker = Worker.objects.get(queue=Queue.ENGINE)
     held = set(Work.objects.filter(step=Step.RECOGNIZE).values_list("pass_version__engine_digest", flat=True))
     assert held <= set(worker.engine_digests)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows"),
+    [(0.0, drain_module.LARGEST_CLAIM), (0.4, 10), (60.0, drain_module.LEAST_CLAIM)],
+    ids=["a quick engine", "one of half a second a page", "a slow one"],
+)
+def test_claims_are_worth_a_few_seconds_of_the_device(
+    seconds: float, rows: int, media_root: Path, scribe: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = create_collection()
+    for _ in range(4):
+        prepared_page(media_root, collection=collection, lines=1)
+    asked: list[int] = []
+    claim, perform = queue.claim, drain_module._perform
+    clock = [0.0]
+
+    def counted(**given: Any) -> Any:
+        asked.append(given["limit"])
+        return claim(**given)
+
+    def timed(name: Queue, claimed: queue.Claim, stopping: Callable[[], bool]) -> bool:
+        done = perform(name, claimed, stopping)
+        clock[0] += seconds * len(claimed.work)
+        return done
+
+    monkeypatch.setattr(queue, "claim", counted)
+    monkeypatch.setattr(drain_module, "_perform", timed)
+    monkeypatch.setattr(drain_module, "TURN_SECONDS", 10_000.0)
+    monkeypatch.setattr(drain_module, "monotonic", lambda: clock[0])
+    drain(Queue.ENGINE)
+    assert asked[:2] == [drain_module.CLAIM_SIZE[Queue.ENGINE], rows]

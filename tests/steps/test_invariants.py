@@ -12,19 +12,27 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tests.factories import create_failure, create_page, create_user, create_work
+from tests.factories import create_failure, create_page, create_trial, create_user, create_work
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
+from transcription.htr.replacing import Pattern
 from transcription.models import (
+    Audit,
+    AuditLine,
     Export,
     Line,
     Original,
     Page,
     PageState,
     Part,
+    Promise,
     Reading,
+    ReplacedLine,
+    Replacement,
+    RouteDecision,
     SearchLine,
     SearchMark,
     Step,
+    TranscriptRevision,
     Vote,
     Work,
     WorkState,
@@ -32,6 +40,7 @@ from transcription.models import (
 from transcription.steps.correct import save_line
 from transcription.steps.export import request_export
 from transcription.steps.invariants import INVARIANTS, violations
+from transcription.steps.replace import request_replacement, request_undo
 from transcription.steps.search_index import settle_marks
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +188,74 @@ def trust_a_text_that_failed(page: Page) -> None:
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
 
 
+def audit_of(page: Page, *, settled: bool = False, **fields: Any) -> Audit:
+    """An audit of one line of the page's run."""
+    values = {"collection": page.collection, "run": page.run, "kind": Audit.Kind.MACHINE, "confidence": 0.9}
+    drawn = Audit.objects.create(**{"page": page, "seed": 1, "size": 20} | values | fields)
+    verdict = {"verdict": "same", "edits": 0, "characters": 9, "settled_at": timezone.now()} if settled else {}
+    AuditLine.objects.create(audit=drawn, line=page.lines.order_by("pk")[0], position=1, size=20, **verdict)
+    return drawn
+
+
+def accept_below_the_threshold(page: Page) -> None:
+    RouteDecision.objects.update(outcome="accept", confidence=0.2, threshold=0.5, reasons=[])
+
+
+def audit_another_page(page: Page) -> None:
+    audit = audit_of(page)
+    audit.page = create_page(collection=page.collection, state=PageState.PREPARED)
+    audit.save()
+
+
+def settle_an_audit_too_soon(page: Page) -> None:
+    audit_of(page, state=Audit.State.SETTLED)
+
+
+def leave_an_audit_open(page: Page) -> None:
+    audit_of(page, settled=True)
+
+
+def promise_on_nothing(page: Page) -> None:
+    version = current_run(page).profile_version
+    made = {"state": Promise.State.STANDING, "threshold": 0.5, "made_at": timezone.now(), "pages": 40}
+    Promise.objects.create(collection=page.collection, profile_version=version, error=0.1, **made)
+
+
+def replaced_text(page: Page) -> Replacement:
+    """A replacement that was made on the page and taken back."""
+    seen = TranscriptRevision.objects.latest("pk").pk
+    pattern, author = Pattern("rector", "Rector"), create_user()
+    made = request_replacement(
+        collection=page.collection, pattern=pattern, typed=False, as_of=seen, left_out={}, author=author
+    )
+    work_until_nothing_is_due()
+    made.refresh_from_db()
+    request_undo(made, by=author)
+    work_until_nothing_is_due()
+    assert violations() == []
+    return made
+
+
+def forget_a_replaced_line(page: Page) -> None:
+    replaced_text(page).changed.earliest("pk").delete()
+
+
+def mix_up_a_replaced_line(page: Page) -> None:
+    first = replaced_text(page).changed.earliest("pk")
+    ReplacedLine.objects.filter(pk=first.pk).update(before=first.after_id)
+
+
+def lose_a_replacements_work(page: Page) -> None:
+    made = replaced_text(page)
+    Replacement.objects.filter(pk=made.pk).update(state=Replacement.State.UNDOING)
+
+
+def take_a_trials_run_for_the_pages_own(page: Page) -> None:
+    assert page.run is not None
+    page.run.trial = create_trial(collection=page.collection)
+    page.run.save()
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
@@ -199,7 +276,16 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (skip_a_revision_number, "revisions of a line are numbered without gaps"),
     (hide_the_last_revision, "a line's current text is its last revision"),
     (overrule_a_person, "a vote never follows a person's text"),
+    (forget_a_replaced_line, "a replacement counts the lines and places that it changed, and those taken back"),
+    (mix_up_a_replaced_line, "what a replacement wrote stands between what was there before and what took it back"),
+    (lose_a_replacements_work, "a replacement in motion has open work or an open failure"),
+    (take_a_trials_run_for_the_pages_own, "a trial's run is no page's own, decides nothing and is nobody's text"),
     (lose_an_exports_file, "a done export has a file"),
+    (accept_below_the_threshold, "a page is accepted unseen from its threshold on"),
+    (audit_another_page, "an audit is of its run's page and collection"),
+    (settle_an_audit_too_soon, "an audit is settled when all of its lines are"),
+    (leave_an_audit_open, "an audit is settled when all of its lines are"),
+    (promise_on_nothing, "a promise stands on audits of its profile version"),
     (keep_an_old_row_in_the_index, "lines of present layouts are in the search index as they are, no others are"),
     (lose_a_row_of_the_index, "lines of present layouts are in the search index as they are, no others are"),
     (keep_a_row_of_no_line, "lines of present layouts are in the search index as they are, no others are"),

@@ -28,6 +28,8 @@ from transcription.engines.registry import WEIGHTS
 from transcription.errors import LostLease
 from transcription.htr.metrics import cer
 from transcription.models import (
+    Audit,
+    AuditLine,
     Export,
     Failure,
     Layout,
@@ -52,7 +54,21 @@ from transcription.steps.recognize import recognize
 
 pytestmark = pytest.mark.django_db
 
-COUNTED = [Page, Layout, Line, Run, Work, Reading, Vote, TranscriptRevision, RouteDecision, Failure, Export]
+COUNTED = [
+    Page,
+    Audit,
+    AuditLine,
+    Layout,
+    Line,
+    Run,
+    Work,
+    Reading,
+    Vote,
+    TranscriptRevision,
+    RouteDecision,
+    Failure,
+    Export,
+]
 ROAD = [Step.UNPACK, Step.PREPARE, Step.SEGMENT, Step.RECOGNIZE, Step.VOTE, Step.SCORE, Step.ROUTE]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,11 @@ from pytest_django.fixtures import Settings
 
 from tests.factories import create_collection
 from tests.steps.journey import drawn_layout, open_work, prepared_page
-from transcription.htr.records import LayoutRecord, LineGeometry
+from transcription.htr.records import LineGeometry
 from transcription.models import Collection, Failure, Page, PageState, Queue, Reading, Work
-from transcription.steps import flow
 from transcription.steps.drain import drain
 from transcription.steps.invariants import violations
-from transcription.steps.layouts import write_layout
-from transcription.steps.profiles import profile_version_of, registry
+from transcription.steps.profiles import registry
 
 pytestmark = pytest.mark.django_db
 Plant = Callable[[str], None]
@@ -64,14 +63,11 @@ def plant(settings: Settings) -> Iterator[Plant]:
     registry.cache_clear()
 
 
-def page_of_a_narrow_line(folder: Path, collection: Collection) -> Page:
-    """A page whose one line is read badly."""
-    page = prepared_page(folder, collection=collection, lines=1)
+def page_of_a_narrow_line(folder: Path, collection: Collection, *, wide: int = 0) -> Page:
+    """A page with one line that is read badly, and ``wide`` others."""
     narrow = LineGeometry(((50, 100), (200, 100)), ((50, 60), (200, 60), (200, 120), (50, 120)))
-    page.layout = write_layout(page=page, record=LayoutRecord((narrow,), drawn_layout(1).size), source="test")
-    page.save()
-    flow.start_run(page=page, profile_version=profile_version_of(collection), layout=page.layout, lane=1)
-    return page
+    layout = drawn_layout(wide)
+    return prepared_page(folder, collection=collection, layout=replace(layout, lines=(*layout.lines, narrow)))
 
 
 def read_everything() -> None:
@@ -118,4 +114,20 @@ def test_what_can_be_made_whole_is_stored_whole(way: str, media_root: Path, plan
     assert len(reading.chars) == len(reading.text)
     assert reading.milliseconds == 0.0
     assert not Failure.objects.exists()
+    assert violations() == []
+
+
+def test_a_line_that_does_not_fit_into_memory_is_left_out_and_its_page_goes_on(media_root: Path, plant: Plant) -> None:
+    plant("runs_out_of_memory")
+    collection = create_collection()
+    pages = [page_of_a_narrow_line(media_root, collection, wide=3) for _ in range(2)]
+    passes = open_work(pages[0]).count()
+    assert drain(Queue.ENGINE) == 2 * passes, "nothing is tried twice"
+    assert Reading.objects.count() == 2 * 3 * passes
+    read_everything()
+    for page in pages:
+        page.refresh_from_db()
+        assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}
+    assert not Failure.objects.exists()
+    assert not Work.objects.filter(alone=True).exists()
     assert violations() == []

@@ -9,11 +9,13 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.factories import create_collection, create_failure, create_page, create_work
 from tests.steps.journey import prepared_page, work_until_nothing_is_due
 from transcription.models import Collection, Page, PageState, Queue, Step, Work, Worker, WorkState
 from transcription.steps import control
+from transcription.steps.profiles import registry
 from transcription.steps.progress import collection_progress
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +93,10 @@ class TestWhyNothingHappens:
         Worker.objects.create(name="w", queue=Queue.ENGINE, engine_digests=[digest], seen_at=Now())
         assert collection_progress(waiting).waiting_reason == ""
 
-    def test_workers_that_all_hold_newer_weights(self, waiting: Collection) -> None:
+    def test_workers_that_all_hold_newer_weights(self, waiting: Collection, settings: Settings) -> None:
         Worker.objects.create(name="w", queue=Queue.ENGINE, engine_digests=["newer"], seen_at=Now())
+        settings.ENGINES = settings.ENGINES | {"starter": settings.ENGINES["starter"] | {"VERSION": "newer"}}
+        registry.cache_clear()
         assert collection_progress(waiting).waiting_reason == "no-engine-version"
 
     def test_nothing_waits(self) -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from tests.factories import create_imported_transcript, create_term, create_user
 from tests.steps.journey import claim_step, current_run, open_work, perform, prepared_page, work_until_nothing_is_due
 from transcription.errors import LostLease
+from transcription.htr.confidence import page_confidence
 from transcription.models import LayoutLine, Page, PageState, Queue, Reading, Source, Step, Work, WorkState
 from transcription.steps import flow, queue
 from transcription.steps.correct import save_line
@@ -24,6 +25,7 @@ from transcription.steps.invariants import violations
 from transcription.steps.layout_operations import Operation
 from transcription.steps.profiles import registry
 from transcription.steps.reread import changes_since_reading, reread
+from transcription.steps.score import expected_cer
 from transcription.steps.sweep import sweep_once
 from transcription.steps.undo_layout import undo_layout
 
@@ -121,7 +123,7 @@ def test_a_carried_vote_is_the_same_in_all_but_its_run(page: Page, anna: User) -
     kept = lines(page)[1]
     page = do(page, anna, kind="delete", lines=lines(page)[:1])
     reread(page=page)
-    columns = ("line", "stage", "text", "words", "confidence", "calibration", "created_at")
+    columns = ("line", "stage", "text", "words", "confidence", "expected_edits", "good", "calibration", "created_at")
     assert list(current_run(page).votes.filter(line=kept).values(*columns)) == list(
         before.votes.filter(line=kept).values(*columns)
     )
@@ -136,15 +138,17 @@ def test_after_order_tags_and_deletion_nothing_is_read_and_the_confidence_is_mad
     page = do(page, anna, kind="delete", lines=[one])
     changes = changes_since_reading(page)
     assert (changes.lines, changes.stale) == ((), True)
-    was = page.confidence
     run = reread(page=page)
     assert run is not None
     assert not Work.objects.filter(run=run, step=Step.RECOGNIZE).exists()
     work_until_nothing_is_due()
     page.refresh_from_db()
-    assert page.confidence is not None
-    assert was is not None
-    assert page.confidence > was
+    left = run.votes.filter(line__in=[two, three])
+    assert run.votes.count() == left.count() == 2
+    assert page.confidence == pytest.approx(page_confidence((vote.confidence or 0, len(vote.words)) for vote in left))
+    assert page.confidence > 0.05
+    assert page.expected_cer == expected_cer(left)
+    assert page.expected_cer is not None
     assert page.state == PageState.IN_REVIEW
     assert read_lines(page) == set()
     assert violations() == []

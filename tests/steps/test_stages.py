@@ -2,64 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from tests.factories import create_collection
+from tests.steps.cascade import CLAHE, PLAIN, Reader, cascade, engines
 from tests.steps.journey import prepared_page
 from transcription.errors import BadInput
-from transcription.htr.enhance import Enhancement
-from transcription.htr.records import Hints, ItemError, LineImage, ReadingRecord
 from transcription.models import Page, PageState, Queue, Reading, Vote
 from transcription.steps import flow
-from transcription.steps.choose_passes import ChosenPass, choose_passes, present_passes
+from transcription.steps.choose_passes import (
+    ChosenPass,
+    choose_passes,
+    pages_read_otherwise,
+    present_choice,
+    present_passes,
+)
 from transcription.steps.drain import drain
 from transcription.steps.invariants import violations
-from transcription.steps.profiles import profile_version_of, registry
+from transcription.steps.profiles import profile_version_of
 
-pytestmark = pytest.mark.django_db
-PLAIN, CLAHE = Enhancement.parse("plain"), Enhancement.parse("clahe")
-
-
-class Reader:
-    """Reads ``text``, every second line with less than half of a score."""
-
-    asked: ClassVar[list[tuple[str, tuple[str, ...]]]] = []
-
-    def __init__(self, *, text: str, score: float) -> None:
-        self.text, self.score = text, score
-
-    def recognize(self, crops: Iterator[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
-        for number, crop in enumerate(crops):
-            self.asked.append((self.text, crop.texts))
-            score = 0.05 if number % 2 and self.score < 1 else 0.999
-            yield ReadingRecord(crop.key, self.text, (score,) * len(self.text))
+__all__ = ["engines"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engines")]
 
 
-@pytest.fixture(autouse=True)
-def engines(settings: Settings) -> Iterator[None]:
-    def declared(text: str, score: float, reads: str) -> dict[str, object]:
-        options = {"text": text, "score": score}
-        return {"CLASS": "tests.steps.test_stages.Reader", "VERSION": "1", "OPTIONS": options, "READS": [reads]}
-
-    settings.ENGINES = settings.ENGINES | {
-        "quick": declared("the old rector", 0.5, "lines"),
-        "slow": declared("the bold rector", 1.0, "lines"),
-        "press": declared("PRINTED", 1.0, "print"),
-    }
-    registry.cache_clear()
-    Reader.asked.clear()
-    yield
-    registry.cache_clear()
-
-
-def read(folder: Path, *passes: ChosenPass, lines: int = 4) -> Page:
+def read(folder: Path, *passes: ChosenPass, lines: int = 4, thresholds: Sequence[float] = ()) -> Page:
     collection = create_collection()
-    choose_passes(collection=collection, passes=passes)
+    choose_passes(collection=collection, passes=passes, thresholds=thresholds)
     page = prepared_page(folder, collection=collection, lines=lines)
     flow.start_run(page=page, profile_version=profile_version_of(collection), layout=page.layout, lane=1)
     for _ in range(12):
@@ -67,10 +38,6 @@ def read(folder: Path, *passes: ChosenPass, lines: int = 4) -> Page:
             break
     page.refresh_from_db()
     return page
-
-
-def cascade() -> list[ChosenPass]:
-    return [ChosenPass(PLAIN, engine="quick"), ChosenPass(PLAIN, weight=2.0, engine="slow", stage=1)]
 
 
 def test_only_doubtful_lines_go_on_and_the_next_engine_is_told_what_was_read(media_root: Path) -> None:
@@ -106,6 +73,39 @@ def test_an_engine_for_print_reads_lines_of_print_only(media_root: Path) -> None
     flow.start_run(page=page, profile_version=page.run.profile_version, layout=page.layout, lane=1)
     drain(Queue.ENGINE)
     assert [text for text, _ in Reader.asked].count("PRINTED") == 1
+
+
+@pytest.mark.parametrize(("threshold", "stages"), [(0.1, {0}), (0.99, {0, 1})])
+def test_the_threshold_says_which_lines_go_on(media_root: Path, threshold: float, stages: set[int]) -> None:
+    page = read(media_root, *cascade(), thresholds=[threshold])
+    votes = Vote.objects.filter(run=page.run)
+    assert set(votes.values_list("stage", flat=True)) == stages
+    assert votes.filter(stage=1).count() in {0, votes.filter(stage=0).count()}, "none or all of them"
+
+
+def test_another_threshold_is_another_version_and_the_usual_one_is_not(media_root: Path) -> None:
+    collection = create_collection()
+    usual = choose_passes(collection=collection, passes=cascade())
+    other = choose_passes(collection=collection, passes=cascade(), thresholds=[0.5])
+    assert (other.number, other.thresholds) == (usual.number + 1, [0.5, 0.7])
+    assert present_choice(collection).thresholds == (0.5,)
+    assert choose_passes(collection=collection, passes=cascade(), thresholds=[0.7]) == usual
+
+
+def test_pages_read_with_another_threshold_were_read_otherwise(media_root: Path) -> None:
+    page = read(media_root, *cascade())
+    assert not pages_read_otherwise(page.collection).exists()
+    choose_passes(collection=page.collection, passes=cascade(), thresholds=[0.5])
+    assert list(pages_read_otherwise(page.collection)) == [page]
+
+
+@pytest.mark.parametrize("thresholds", [[0.05], [1.0], [-1.0], [float("nan")], [float("inf")], [0.5, 0.6]])
+def test_a_threshold_that_cannot_be_is_refused(thresholds: list[float]) -> None:
+    collection = create_collection()
+    with pytest.raises(BadInput) as refused:
+        choose_passes(collection=collection, passes=cascade(), thresholds=thresholds)
+    assert refused.value.code == "bad-threshold"
+    assert collection.profile is None
 
 
 def test_what_was_chosen_is_what_is_shown(media_root: Path) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.errors import EngineFailure, EngineTimeout, OutOfMemory, WeightsError
+from transcription.engines import memory
+from transcription.errors import EngineFailure, EngineTimeout, LonghandError, OutOfMemory, WeightsError
 
 try:
     import llama_cpp
@@ -61,6 +62,12 @@ def complaints() -> str:
     return said
 
 
+def refusal(kind: type[LonghandError], what: str) -> LonghandError:
+    """An error of ``kind`` with what llama.cpp complained of; OutOfMemory where that was a lack of memory."""
+    said = complaints()
+    return (OutOfMemory if memory.tells_of_it(said) else kind)(f"{what}: {said}.")
+
+
 class LlamaModel:
     """The weights and vocabulary of a GGUF file. ``n_gpu_layers`` −1 puts all layers on a GPU, 0 none.
 
@@ -77,7 +84,7 @@ class LlamaModel:
         complaints()
         self.pointer: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
-            raise WeightsError(f"llama.cpp cannot load {path.name}: {complaints()}.")
+            raise refusal(WeightsError, f"llama.cpp cannot load {path.name}")
         self._free = weakref.finalize(self, llama_cpp.llama_model_free, self.pointer)
         self._vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
@@ -277,7 +284,8 @@ class LlamaContext:
             raise EngineTimeout("llama.cpp was stopped while it computed.")
         if code == -2:
             raise OutOfMemory(f"llama.cpp ran out of memory: {reason}.")
-        raise EngineFailure(f"llama.cpp refused the input (code {code}): {reason}.")
+        kind = OutOfMemory if memory.tells_of_it(reason) else EngineFailure
+        raise kind(f"llama.cpp refused the input (code {code}): {reason}.")
 
     def _check_input(
         self, count: int, positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[int]

@@ -1,4 +1,5 @@
-"""How much memory this process has and may have, in bytes: of the machine, of its control group, of its device."""
+"""How much memory this process has and may have, in bytes: of the machine, of its control group, of its device; and
+whether an error says that there was too little."""
 
 from __future__ import annotations
 
@@ -11,8 +12,21 @@ from pathlib import Path
 
 import psutil
 
+from transcription.errors import LonghandError, OutOfMemory
+
 CGROUPS = Path("/sys/fs/cgroup")
 SHORT = 0.08  # of all there is: with less left than that, what is loaded and idle goes
+# What torch (CPU and CUDA), cuBLAS and cuDNN, ggml, OpenCV, libvips and C++ say, some without a class for it.
+_SAID = (
+    "out of memory",
+    "not enough memory",
+    "insufficient memory",
+    "allocate memory",
+    "failed to allocate",
+    "unable to allocate",
+    "alloc_failed",
+    "bad_alloc",
+)
 
 
 def resident() -> int:
@@ -41,6 +55,19 @@ def give_back() -> None:
         torch.cuda.empty_cache()
     with suppress(OSError, AttributeError):  # glibc keeps freed memory in its arenas
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether ``error`` means that memory did not suffice, so that the same may work with less at once."""
+    if isinstance(error, LonghandError):
+        return isinstance(error, OutOfMemory)  # what an endpoint says of its own memory is not about ours
+    return isinstance(error, MemoryError) or tells_of_it(str(error))
+
+
+def tells_of_it(said: str) -> bool:
+    """Whether the words of a library mean that memory ran out."""
+    said = said.lower()
+    return any(words in said for words in _SAID)
 
 
 def _groups() -> Iterator[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Reading stored pages: grey pages for segmenters, regions for engines, Deep Zoom tiles for the viewer.
 
 All take the pyramid TIFF that ``pyramid_writer`` wrote and touch only the tiles they need. They raise PermanentError
-with code ``pyramid-unreadable`` where it is missing or damaged, and ``no-such-region`` for what is not on the page.
+with code ``pyramid-unreadable`` where it is missing or damaged, and ``no-such-region`` for what is not on the page;
+OutOfMemory where libvips had too little.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import pyvips
 
-from transcription.errors import PermanentError
+from transcription.errors import OutOfMemory, PermanentError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,6 +179,8 @@ def _reading(pyramid: Path) -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
+        if "out of memory" in str(error):
+            raise OutOfMemory(f"There is not enough memory for the stored image {pyramid.name}.") from error
         raise PermanentError(
             f"The stored image {pyramid.name} is missing or damaged: prepare its page again.", code="pyramid-unreadable"
         ) from error

@@ -7,12 +7,16 @@ they add up: the words of a page at confidence 0.9 are expected to hold one wron
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
-from transcription.htr.calibration import Calibration
-from transcription.htr.records import WordVote
+from transcription.htr.calibration import Calibration, Value
+from transcription.htr.expected_errors import Claim
+from transcription.htr.hypotheses import beliefs
+from transcription.htr.records import ReadingRecord, WordVote
 
-# What is known of a word when the vote is over, all computed by ``word_features``.
+# What is known of a word when the vote is over. Stored with votes: append, never reorder.
 FEATURES = (
     "min_char",  # logit of the lowest character score of the best reading that has the word
     "mean_char",  # logit of the mean character score of that reading's word
@@ -23,7 +27,16 @@ FEATURES = (
     "agreement",  # mean likeness of the line's readings, in pairs
     "length",  # log(number of characters)
     "letters",  # share of the characters that are letters: figures and marks are read worse
+    "belief",  # share of the n-best lists, by their shares, in which the word stands; None where there are none
+    "known",  # 1 where word list or vocabulary hold the word, else 0; None where neither can tell
 )
+# Better evidence never lowers confidence, whatever a few hundred words would have it.
+DIRECTIONS: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("min_char", "mean_char", "support", "margin", "votes", "agreement", "belief", "known"), 1)
+    | {"alternatives": -1}
+)
+
+UNSURE_BELOW = 0.7  # a word that a person is asked about
 
 _SURE = 6.9  # logit(0.999): beyond it, scores of sequence recognisers say nothing more
 
@@ -39,7 +52,7 @@ def word_features(
     votes: float,
     agreement: float,
 ) -> tuple[float, ...]:
-    """The values of ``FEATURES``; scores and shares in [0, 1], ``votes`` in effective votes."""
+    """The first nine of ``FEATURES``, which the vote itself tells; scores and shares in [0, 1], ``votes`` effective."""
     length = max(1, len(text))
     return (
         _logit(min_char),
@@ -59,11 +72,53 @@ def word_features(
 UNCALIBRATED = Calibration(
     id="uncalibrated",
     features=FEATURES,
-    weights=(0.2, 0.2, 0.0, 2.0, -0.3, 0.6, 0.5, 0.0, 0.0),
+    weights=(0.2, 0.2, 0.0, 2.0, -0.3, 0.6, 0.5, 0.0, 0.0, 0.0, 0.0),
     bias=-3.1,
     means=(0.0,) * len(FEATURES),
     scales=(1.0,) * len(FEATURES),
 )
+
+
+# Whether a text is made of known words; None where that cannot be told, as of figures or without a word list.
+Knows = Callable[[str], bool | None]
+
+
+def tells_nothing(_text: str) -> bool | None:
+    """Stands where there is neither word list nor vocabulary."""
+    return None
+
+
+def assess(
+    words: Sequence[WordVote],
+    readings: Sequence[tuple[ReadingRecord, float]],
+    calibration: Calibration,
+    knows: Knows = tells_nothing,
+) -> tuple[WordVote, ...]:
+    """``words`` of a line with all their features and their confidence; ``readings`` come with their weights."""
+    believed = beliefs([word.text for word in words], readings)
+    assessed = []
+    for word, belief in zip(words, believed, strict=True):
+        known = knows(word.text)
+        features: tuple[Value, ...] = (*word.features, belief, None if known is None else float(known))
+        confidence = calibration.probability(chosen(features, calibration))
+        assessed.append(replace(word, features=features, confidence=confidence))
+    return tuple(assessed)
+
+
+def chosen(features: Sequence[Value], calibration: Calibration) -> tuple[Value, ...]:
+    """Of a word's ``FEATURES`` those that ``calibration`` weighs, in its order; one that was not stored is None.
+
+    Calibrations of earlier versions weigh fewer, votes of earlier versions hold fewer.
+    """
+    if calibration.features == FEATURES[: len(features)]:
+        return tuple(features)
+    known = dict(zip(FEATURES, features, strict=False))
+    return tuple([known.get(name) for name in calibration.features])
+
+
+def claims_of(words: Iterable[WordVote]) -> list[Claim]:
+    """What `htr.expected_errors` counts with."""
+    return [(word.confidence, len(word.text)) for word in words]
 
 
 def line_confidence(words: Sequence[WordVote]) -> float:

@@ -1,4 +1,5 @@
-"""What a recogniser weighed besides the text it settled on, word by word, to be offered beside the words of a vote.
+"""What recognisers weighed besides the text they settled on, word by word: offered beside the words of a vote, and
+how much they believed in these.
 
 Such words have no vote of their own: whoever weighed them voted for something else.
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from transcription.htr.alignment import stretches
 from transcription.htr.arcs import Ranges
-from transcription.htr.records import Alternative, Hypothesis
+from transcription.htr.records import Alternative, Hypothesis, ReadingRecord
 
 MOST_OFFERS = 3  # for one word
 LEAST_SHARE = 0.02  # of a recogniser's belief
@@ -73,3 +74,34 @@ def offered(beliefs: dict[str, float], known: Iterable[str]) -> tuple[Alternativ
     taken = set(known)
     ranked = sorted((-round(belief, 9), text) for text, belief in beliefs.items() if text not in taken)
     return tuple(Alternative(text, 0.0) for _, text in ranked[:MOST_OFFERS])
+
+
+def beliefs(words: Sequence[str], readings: Iterable[tuple[ReadingRecord, float]]) -> list[float | None]:
+    """For each of a line's voted ``words`` the share, in [0, 1], of what ``readings`` weighed that has it in its place.
+
+    Readings count by their weights; those that do not say what they weighed are passed over, None where none says.
+    """
+    shares: dict[str, float] = {}
+    total = 0.0
+    for reading, weight in readings:
+        if not reading.nbest:
+            continue
+        total += weight * max(1.0, sum([each.share for each in reading.nbest]))
+        for each in reading.nbest:
+            shares[each.text] = shares.get(each.text, 0.0) + weight * each.share
+    if not total:
+        return [None] * len(words)
+    tokens = [token for word in words for token in word.split(" ")]
+    held = [0.0] * len(tokens)
+    for text, share in shares.items():
+        for equal, sources, _ in stretches(tokens, text.split()):
+            if equal:
+                for place in sources:
+                    held[place] += share
+    believed: list[float | None] = []
+    at = 0
+    for word in words:
+        end = at + word.count(" ") + 1
+        believed.append(min(1.0, min(held[at:end]) / total))
+        at = end
+    return believed

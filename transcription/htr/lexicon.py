@@ -77,7 +77,7 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """Whether ``word`` is one of the words but for case, old spellings of letters and punctuation around it."""
-        return _one_spelling(_around(word)[1]) in self._known
+        return core_of(word) in self._known
 
     def near(self, word: str, *, limit: int, sure: bool = False) -> list[Near]:
         """Up to ``limit`` words at most one edit from ``word`` (two from six letters on), nearest first.
@@ -119,6 +119,12 @@ class Lexicon:
 def words_of(terms: Iterable[str]) -> frozenset[str]:
     """The words of ``terms``, which may hold several each ("Saint-Denis sur Loire"); single characters left out."""
     return frozenset(word for term in terms for word in term.split() if len(_around(word)[1]) > 1)
+
+
+def core_of(word: str) -> str:
+    """The word itself, without what stands around it, in one spelling: what words are known by. "" where there are no
+    letters or figures."""
+    return _one_spelling(_around(word)[1])
 
 
 def _signature(bare: str) -> int:

@@ -154,11 +154,13 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another reading of one word, with the share of the vote behind it and the passes that read it."""
+    """Another reading of one word, with the share of the vote behind it, the passes that read it and the share of the
+    line's width at which the surest of them saw it; None where nobody knows, and for "", which stands nowhere."""
 
     text: str
     support: float
     passes: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ class WordVote:
 
     ``text`` holds a space where the readings disagree on whether it is one word or two ("to day", "today"), so that
     an alternative always replaces the whole of it; do not find words again by splitting the line. An alternative ""
-    means that there is no word here. ``features`` stand in the order of ``confidence.FEATURES``.
+    means that there is no word here. ``features`` stand in the order of ``confidence.FEATURES``, None where
+    nothing is known.
     """
 
     text: str
@@ -177,7 +180,7 @@ class WordVote:
     span: tuple[float, float] | None = None
     passes: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
-    features: tuple[float, ...] = ()
+    features: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

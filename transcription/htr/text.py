@@ -88,6 +88,11 @@ def clusters(text: str) -> list[str]:
     return parts
 
 
+def is_boundary(text: str, index: int) -> bool:
+    """Whether a character as people see it ends before ``index`` in NFC text, and another one begins there."""
+    return not 0 < index < len(text) or not _extends(text[index], text[index - 1])
+
+
 def _extends(char: str, before: str) -> bool:
     if char.isascii() or before[-1].isspace():
         return False

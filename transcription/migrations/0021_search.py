@@ -58,7 +58,7 @@ SELECT id, now() FROM transcription_page WHERE layout_id IS NOT NULL ON CONFLICT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0016_checks_of_texts'),
+        ('transcription', '0020_replacements'),
     ]
 
     operations = [

@@ -1,6 +1,8 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
+from transcription.models.audit import Audit, AuditLine
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
+from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
 from transcription.models.collection import Collection, Membership, Role
 from transcription.models.displaced import DisplacedText
@@ -12,12 +14,15 @@ from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
-from transcription.models.profile import PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models.promise import Promise
 from transcription.models.reading import Reading
+from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
 from transcription.models.transcript import Source, TranscriptRevision
+from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
@@ -25,11 +30,15 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "Alignment",
+    "Audit",
+    "AuditLine",
     "Cap",
     "Charge",
     "ChargeState",
     "Check",
+    "ChosenVersion",
     "Collection",
+    "CollectionCalibration",
     "DisplacedText",
     "Document",
     "Export",
@@ -50,8 +59,11 @@ __all__ = [
     "Production",
     "Profile",
     "ProfileVersion",
+    "Promise",
     "Queue",
     "Reading",
+    "ReplacedLine",
+    "Replacement",
     "Role",
     "RouteDecision",
     "Run",
@@ -66,6 +78,7 @@ __all__ = [
     "Term",
     "TermKind",
     "TranscriptRevision",
+    "Trial",
     "Turner",
     "Upload",
     "Vocabulary",

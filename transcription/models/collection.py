@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Self
 
 from django.conf import settings
@@ -26,6 +27,11 @@ ROLE_ORDER = [Role.STAFF, Role.REVIEWER, Role.LEAD, Role.ADMIN]
 def roles_from(role: Role) -> list[Role]:
     """The roles that include ``role``."""
     return ROLE_ORDER[ROLE_ORDER.index(role) :]
+
+
+def new_seed() -> int:
+    """A number that nobody can guess, as PostgreSQL's bigint holds it."""
+    return secrets.randbits(62)
 
 
 class CollectionQuerySet(models.QuerySet["Collection"]):
@@ -58,12 +64,32 @@ class Collection(models.Model):
     language = models.CharField(_("language"), max_length=35, blank=True, help_text=_("such as en or fr"))
     rights = models.CharField(_("rights"), max_length=300, blank=True)
     guidelines = models.TextField(_("transcription guidelines"), blank=True, help_text=_("shown to every reviewer"))
+    characters = models.CharField(
+        _("special characters"),
+        max_length=200,
+        blank=True,
+        default="ſ æ œ ° § £ «» “”",
+        help_text=_(
+            "offered while a reviewer types, with spaces between; two that open and close enclose what is selected"
+        ),
+    )
     threshold = models.FloatField(
         _("review threshold"),
         default=0.5,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("pages whose confidence is lower go to review"),
     )
+    promised_error = models.FloatField(
+        _("promised error rate"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001), MaxValueValidator(0.5)],
+    )
+    audit_rate = models.FloatField(
+        _("audited share"), default=0.05, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
+    )
+    # What is drawn for audits follows from it: nobody can know it beforehand, anybody can check it afterwards.
+    audit_seed = models.BigIntegerField(default=new_seed, editable=False)
     profile = models.ForeignKey(
         "transcription.Profile", on_delete=models.PROTECT, null=True, blank=True, related_name="collections"
     )

@@ -8,6 +8,7 @@ from typing import Self
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -69,6 +70,10 @@ class PageQuerySet(models.QuerySet["Page"]):
         whole = self.filter(part=Part.WHOLE, gutter__isnull=False, approved_at=None)
         return whole.exclude(state=PageState.RECEIVED)
 
+    def held(self) -> Self:
+        """Pages that somebody has open in the editor: review's claims, which point at pages."""
+        return self.filter(claim__lease_until__gt=Now())
+
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
         from transcription.models.failure import Failure  # not above: Failure points at Page
@@ -104,9 +109,12 @@ class Page(models.Model):
     layout = models.ForeignKey("transcription.Layout", on_delete=models.SET_NULL, null=True, related_name="+")
     # Expected share of right words; null until scored.
     confidence = models.FloatField(null=True)
+    # Expected share of wrong characters; null until scored, and where that was not fitted.
+    expected_cer = models.FloatField(null=True)
     received_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
+    approved_whole = models.BooleanField(default=False, help_text="whoever approved it read every line")
     changed_at = models.DateTimeField(auto_now=True)
 
     objects = PageQuerySet.as_manager()
@@ -121,6 +129,10 @@ class Page(models.Model):
             ),
         ]
         indexes = [
+            # Pages read whole, the newest of a collection: what its calibration is fitted on.
+            models.Index(
+                fields=["collection", "approved_at"], name="page_read_whole", condition=models.Q(approved_whole=True)
+            ),
             models.Index(fields=["collection", "state", "confidence", "id"], name="page_queue"),
             models.Index(fields=["document", "position", "id"], name="page_order"),
             models.Index(fields=["state", "confidence", "id"], name="page_review_order"),

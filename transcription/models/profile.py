@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 
@@ -22,12 +23,18 @@ class PassVersion(models.Model):
 
 
 class Profile(models.Model):
-    """What reads a collection. Versions pin it to exact engines; when these change, a new version is derived."""
+    """What reads a collection. Versions pin it to exact engines; when these change, a new version is derived.
+
+    A shared one reads nothing by itself: it is what collections may begin their own choice with.
+    """
 
     name = models.CharField(max_length=80, unique=True)
     # As a person chose them, whatever the engines are: [{"enhancement": as htr.enhance writes it, "weight": number,
     # "engine": where it is not the bundled one, "stage": where it is not the first}].
     choice = models.JSONField(null=True, help_text="the chosen passes; null: nobody chose any")
+    thresholds = models.JSONField(default=list, help_text="of each stage but the last, as chosen; missing: the usual")
+    shared = models.BooleanField(default=False, help_text="a person gave it its name, for any collection to take")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     def __str__(self) -> str:
         return self.name
@@ -76,3 +83,18 @@ class StagePass(models.Model):
 
     def __str__(self) -> str:
         return f"{self.profile_version} stage {self.stage}: {self.pass_version}"
+
+
+class ChosenVersion(models.Model):
+    """A profile version that a person gave a collection, and when."""
+
+    collection = models.ForeignKey("transcription.Collection", on_delete=models.CASCADE, related_name="chosen_versions")
+    profile_version = models.ForeignKey(ProfileVersion, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.profile_version} for {self.collection}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -10,13 +12,25 @@ from transcription.htr.records import Hypothesis, ReadingRecord, Usage
 SCALE = 1000  # scores and spans are stored in thousandths: two bytes instead of eight
 
 
+class Thousandths(ArrayField[Any, Any]):
+    """Whole numbers that are ready to be stored. Django would look at each by itself, some hundred for a line, which
+    takes longer than to store them all. In migrations it is an ArrayField."""
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return "{" + ",".join(map(str, value)) + "}" if isinstance(value, list | tuple) else value
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.contrib.postgres.fields.ArrayField", args, kwargs
+
+
 class Reading(models.Model):
     run = models.ForeignKey("transcription.Run", on_delete=models.CASCADE, related_name="readings")
     line = models.ForeignKey("transcription.Line", on_delete=models.CASCADE, related_name="readings")
     pass_version = models.ForeignKey("transcription.PassVersion", on_delete=models.PROTECT, related_name="+")
     text = models.TextField(blank=True)
-    chars = ArrayField(models.SmallIntegerField(), default=list, help_text="score per character, thousandths")
-    spans = ArrayField(models.SmallIntegerField(), default=list, help_text="start, end of each character, thousandths")
+    chars = Thousandths(models.SmallIntegerField(), default=list, help_text="score per character, thousandths")
+    spans = Thousandths(models.SmallIntegerField(), default=list, help_text="start, end of each character, thousandths")
     nbest_texts = ArrayField(models.TextField(), default=list, help_text="other texts that were weighed, best first")
     nbest_shares = ArrayField(
         models.SmallIntegerField(), default=list, help_text="share of this text and of each other one, thousandths"

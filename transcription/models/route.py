@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+LOW_CONFIDENCE = "low-confidence"  # the one reason that is about the threshold
+
 
 class RouteDecision(models.Model):
     class Outcome(models.TextChoices):
@@ -18,10 +20,18 @@ class RouteDecision(models.Model):
     threshold = models.FloatField()
     reasons = models.JSONField(default=list, help_text="codes, such as low-confidence, no-lines")
     counts = models.JSONField(default=dict, help_text="lines that a reason is about, by its code")
+    features = models.JSONField(default=dict, help_text="what the page is like, in numbers (steps.material)")
+    # The promise whose threshold was in force; null: the collection's own.
+    promise = models.ForeignKey("transcription.Promise", on_delete=models.SET_NULL, null=True, related_name="decisions")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"{self.outcome}: {', '.join(self.reasons)}"
+
+    @property
+    def is_only_unsure(self) -> bool:
+        """Whether only its confidence keeps the page in review: a lower threshold would accept it."""
+        return bool(self.reasons == [LOW_CONFIDENCE])
 
     @property
     def counted_reasons(self) -> list[tuple[str, int | None]]:

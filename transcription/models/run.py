@@ -1,4 +1,7 @@
-"""A run pins what reads a page: page × layout × profile version × vocabulary. Votes never mix runs."""
+"""A run pins what reads a page: page × layout × profile version × vocabulary. Votes never mix runs.
+
+A trial's run is never its page's: it reads and votes, and nothing else comes of it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ class Run(models.Model):
     stage = models.PositiveSmallIntegerField(default=0)
     # The revision of the collection's vocabulary as the run began; 0: there was none.
     vocabulary = models.PositiveIntegerField(default=0)
+    trial = models.ForeignKey("transcription.Trial", on_delete=models.CASCADE, null=True, related_name="runs")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

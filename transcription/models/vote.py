@@ -21,6 +21,9 @@ class Vote(models.Model):
     words = models.JSONField(default=list)
     # Expected share of right words of the line; null until scored.
     confidence = models.FloatField(null=True)
+    # What its words' confidence comes to in characters (`htr.expected_errors`); null where that was not fitted.
+    expected_edits = models.FloatField(null=True, help_text="characters expected to be wrong")
+    good = models.FloatField(null=True, help_text="P(at most one character in ten is wrong)")
     calibration = models.CharField(max_length=80, blank=True, help_text="id of the calibration bundle")
     checks = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -18,6 +18,9 @@ class Step(models.TextChoices):
     ALIGN = "align", _("placing a brought transcript")
     ROUTE = "route", _("routing")
     EXPORT = "export", _("exporting")
+    PROMISE = "promise", _("weighing the audits")
+    CALIBRATE = "calibrate", _("fitting word confidence")
+    REPLACE = "replace", _("replacing in many texts")
 
 
 class Queue(models.TextChoices):
@@ -55,6 +58,14 @@ class Work(models.Model):
     export = models.ForeignKey("transcription.Export", on_delete=models.CASCADE, null=True, related_name="work")
     transcript = models.ForeignKey(
         "transcription.ImportedTranscript", on_delete=models.CASCADE, null=True, related_name="work"
+    )
+    audit = models.ForeignKey("transcription.Audit", on_delete=models.CASCADE, null=True, related_name="work")
+    promise = models.ForeignKey("transcription.Promise", on_delete=models.CASCADE, null=True, related_name="work")
+    calibration = models.ForeignKey(
+        "transcription.CollectionCalibration", on_delete=models.CASCADE, null=True, related_name="work"
+    )
+    replacement = models.ForeignKey(
+        "transcription.Replacement", on_delete=models.CASCADE, null=True, related_name="work"
     )
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)

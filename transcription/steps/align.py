@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from transcription.engines.base import ForcedScorer
 from transcription.errors import LostLease
-from transcription.formats.pyramid import read_gray
 from transcription.htr.confidence import page_confidence
 from transcription.htr.crop import cut_line
 from transcription.htr.ctc_forced import LineProbabilities
@@ -29,8 +28,8 @@ from transcription.models import (
 )
 from transcription.models.page import FINISHED_STATES
 from transcription.steps import flow
-from transcription.steps.files import local_path
 from transcription.steps.import_transcripts import place_if_read
+from transcription.steps.page_image import page_image
 from transcription.steps.placement import (
     Entry,
     in_use,
@@ -46,7 +45,7 @@ from transcription.steps.placement import (
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.route import decide_again
-from transcription.steps.score import latest_votes
+from transcription.steps.score import expected_cer, latest_votes
 
 
 def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -128,8 +127,7 @@ def _found(
 
 
 def _crops(page: Page, places: Sequence[LayoutLine], version: PassVersion) -> Iterator[LineImage]:
-    with local_path(page.pyramid) as path:
-        image, _ = read_gray(path, None)
+    image = page_image(page)
     for key, place in enumerate(places):
         yield LineImage(key, enhance(cut_line(image, place.geometry), version.recipe, version.recipe_options))
 
@@ -148,7 +146,10 @@ def _entry(placed: Placed, line: int) -> Entry:
 def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
     """Renew the page's confidence; then its decision, if that was made before the transcript came."""
     page.confidence = _confidence(run, entries)
-    page.save(update_fields=["confidence", "changed_at"])
+    # What people wrote elsewhere is wrong in ways of its own, which nobody has measured.
+    brought = Line.objects.filter(page=page, current__source=Source.IMPORT).exists()
+    page.expected_cer = None if brought else expected_cer(latest_votes(run).values())
+    page.save(update_fields=["confidence", "expected_cer", "changed_at"])
     if page.state == PageState.SCORED:
         flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
     elif page.state in FINISHED_STATES and page.approved_at is None:

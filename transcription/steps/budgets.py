@@ -151,7 +151,7 @@ def estimate(collection: Collection, profile_version: ProfileVersion | None = No
     if not engines:
         return Estimate(counted)
     lines = _lines_of(pages)
-    return Estimate(counted, tuple(_pass_estimate(collection, name, counted, lines) for name in engines))
+    return Estimate(counted, tuple(pass_estimate(collection, name, counted, lines) for name in engines))
 
 
 def estimate_waiting(collection: Collection) -> Estimate:
@@ -167,7 +167,7 @@ def estimate_waiting(collection: Collection) -> Estimate:
         of_it = waiting.filter(pass_version__engine=name)
         some = sum(len(lines or []) for lines in of_it.filter(lines__isnull=False).values_list("lines", flat=True))
         whole = LayoutLine.objects.filter(layout__runs__work__in=of_it.filter(lines__isnull=True)).count()
-        passes.append(_pass_estimate(collection, name, of_it.count(), some + whole))
+        passes.append(pass_estimate(collection, name, of_it.count(), some + whole))
     return Estimate(waiting.values("page").distinct().count(), tuple(passes))
 
 
@@ -180,7 +180,8 @@ def _lines_of(pages: QuerySet[Page]) -> int:
     return lines + round((pages.count() - with_lines) * average)
 
 
-def _pass_estimate(collection: Collection, endpoint: str, pages: int, lines: int) -> PassEstimate:
+def pass_estimate(collection: Collection, endpoint: str, pages: int, lines: int) -> PassEstimate:
+    """What one pass by ``endpoint`` uses for so many pages and lines."""
     declared = settings.ENDPOINTS[endpoint]
     calls = pages if declared.mode == "pages" else lines
     each, measured = _tokens_a_call(collection, endpoint)

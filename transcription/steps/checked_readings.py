@@ -7,6 +7,7 @@ import math
 import numbers
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
+from itertools import chain
 
 from transcription.errors import EngineFailure
 from transcription.htr.records import Hypothesis, ItemError, ReadingRecord
@@ -61,7 +62,7 @@ def _checked(record: ReadingRecord) -> ReadingRecord | ItemError:
     if chars is None:
         return ItemError(record.key, "bad-scores", "the engine gave scores that are not numbers from 0 to 1.")
     text, spans = clean(record.text), record.spans
-    if len(spans) != len(record.text) or any(_shares(span) is None for span in spans):
+    if len(spans) != len(record.text) or any(len(span) != 2 for span in spans) or _shares(chain(*spans)) is None:
         spans = ()  # where a character stands is a bonus
     if text != record.text:
         kept = _kept(record.text, text)
@@ -101,7 +102,10 @@ def _nbest(nbest: Sequence[Hypothesis], text: str) -> tuple[Hypothesis, ...]:
 
 def _shares(values: Iterable[float]) -> tuple[float, ...] | None:
     """``values`` as floats in [0, 1]; None where one is not."""
-    shares = tuple(float(value) for value in values)
-    if all(-ROUNDING <= share <= 1 + ROUNDING for share in shares):  # not so for NaN
-        return tuple(min(max(share, 0.0), 1.0) for share in shares)
-    return None
+    shares = tuple(map(float, values))
+    if not shares:
+        return shares
+    least, most = min(shares), max(shares)
+    if math.isnan(sum(shares)) or least < -ROUNDING or most > 1 + ROUNDING:
+        return None
+    return shares if least >= 0 and most <= 1 else tuple(min(max(share, 0.0), 1.0) for share in shares)

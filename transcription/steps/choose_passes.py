@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, QuerySet
 
 from transcription.errors import BadInput
 from transcription.htr.enhance import Enhancement
-from transcription.models import Collection, Page, PageState, Profile, ProfileVersion
+from transcription.models import ChosenVersion, Collection, Page, PageState, Profile, ProfileVersion
 from transcription.steps.profiles import (
     DEFAULT_ENGINE,
     DEFAULT_PROFILE,
+    DEFAULT_THRESHOLD,
     PassRecipe,
     calibration_for,
+    own_calibrations,
     profile_version_of,
+    reader_of,
     registry,
     stages_of,
 )
@@ -27,6 +31,7 @@ from transcription.steps.profiles import (
 MOST_PASSES = 8
 MOST_STAGES = 3
 LEAST_WEIGHT, MOST_WEIGHT = 0.1, 3.0
+LEAST_THRESHOLD, MOST_THRESHOLD = 0.1, 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +45,73 @@ class ChosenPass:
     stage: int = 0
 
 
-def choose_passes(*, collection: Collection, passes: Sequence[ChosenPass]) -> ProfileVersion:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a collection is read. A line surer than the threshold of a stage ends there, the others go on to the next;
+    there is one threshold for each stage but the last."""
+
+    passes: tuple[ChosenPass, ...]
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def recipes(self) -> list[list[PassRecipe]]:
+        """The passes stage by stage, as profiles hold them."""
+        stages: list[list[PassRecipe]] = [[] for _ in range(len(self.thresholds) + 1)]
+        for each in self.passes:
+            seen = each.enhancement
+            stages[each.stage].append(PassRecipe(seen.recipe, each.engine, each.weight, seen.options))
+        return stages
+
+
+def choose_passes(
+    *,
+    collection: Collection,
+    passes: Sequence[ChosenPass],
+    thresholds: Sequence[float] = (),
+    author: AbstractBaseUser | None = None,
+) -> ProfileVersion:
     """Read the collection's pages with ``passes`` from now on; runs that were begun keep theirs.
 
-    The bundled passes mean the bundled profile, which goes with what later versions of Longhand bundle. Raises
-    BadInput, having changed nothing, for none, too many, the same one twice or an absurd weight.
+    ``thresholds`` that are missing are the usual one. The bundled passes mean the bundled profile, which goes with what
+    later versions of Longhand bundle. Raises BadInput, having changed nothing, for none, too many, the same one twice
+    or an absurd number.
     """
-    checked = sorted((replace(each, weight=_weight(each)) for each in passes), key=lambda each: each.stage)
-    _check(checked)
+    choice = checked(passes, thresholds)
     with transaction.atomic():
         locked = Collection.objects.select_for_update().get(pk=collection.pk)
-        if checked == bundled_passes():
+        if choice == bundled_choice():
             profile, _ = Profile.objects.get_or_create(name=DEFAULT_PROFILE)
         else:
-            choice = [as_choice(each) for each in checked]
-            profile, _ = Profile.objects.update_or_create(name=own_profile(locked), defaults={"choice": choice})
+            profile, _ = Profile.objects.update_or_create(name=own_profile(locked), defaults=as_columns(choice))
         locked.profile = profile
         locked.save(update_fields=["profile"])
+        version = profile_version_of(locked)
+        last = locked.chosen_versions.last()
+        if last is None or last.profile_version_id != version.pk:
+            author_id = author.pk if author is not None else None
+            ChosenVersion.objects.create(collection=locked, profile_version=version, author_id=author_id)
     collection.profile = profile
-    return profile_version_of(collection)
+    return version
+
+
+def checked(passes: Sequence[ChosenPass], thresholds: Sequence[float] = ()) -> Choice:
+    """The choice in its order and with its numbers rounded, every threshold said. Raises BadInput."""
+    chosen = sorted((replace(each, weight=_weight(each)) for each in passes), key=lambda each: each.stage)
+    _check(chosen)
+    missing = chosen[-1].stage - len(thresholds)
+    if missing < 0:
+        raise BadInput(
+            f"There are {len(thresholds)} thresholds for {chosen[-1].stage + 1} stages; each stage but the last has "
+            "one. Leave the others out.",
+            code="bad-threshold",
+        )
+    limits = [_threshold(each, stage) for stage, each in enumerate(thresholds)]
+    return Choice(tuple(chosen), (*limits, *[DEFAULT_THRESHOLD] * missing))
+
+
+def as_columns(choice: Choice) -> dict[str, Any]:
+    """A choice as the columns of a profile hold it."""
+    return {"choice": [as_choice(each) for each in choice.passes], "thresholds": list(choice.thresholds)}
 
 
 def as_choice(chosen: ChosenPass) -> dict[str, Any]:
@@ -74,31 +127,70 @@ def own_profile(collection: Collection) -> str:
     return f"collection {collection.pk}"
 
 
+def trial_profile(collection: Collection) -> str:
+    """The name of the profile whose versions the collection's trials read with."""
+    return f"trials of collection {collection.pk}"
+
+
+def present_choice(collection: Collection) -> Choice:
+    """How the collection is read now. Raises BadRecipe where that was chosen in a later version of Longhand."""
+    profile = collection.profile
+    if profile is None or profile.name == DEFAULT_PROFILE or profile.choice is not None:
+        return choice_of_profile(profile)
+    return choice_of(profile.versions.latest("number"))
+
+
 def present_passes(collection: Collection) -> list[ChosenPass]:
     """The passes that pages of the collection are read with now, in their order."""
-    return _chosen(_present_stages(collection))
+    return list(present_choice(collection).passes)
+
+
+def bundled_choice() -> Choice:
+    """How Longhand reads unless somebody chooses otherwise."""
+    return choice_of_profile(None)
 
 
 def bundled_passes() -> list[ChosenPass]:
     """The passes that Longhand brings."""
-    return _chosen(stages_of(None))
+    return list(bundled_choice().passes)
+
+
+def choice_of_profile(profile: Profile | None) -> Choice:
+    """What was chosen for a profile; the bundled passes for None. Raises BadRecipe as ``present_choice`` does."""
+    return _choice(stages_of(profile), profile.thresholds if profile is not None else ())
+
+
+def choice_of(version: ProfileVersion) -> Choice:
+    """The passes of a version, whatever state their engines had."""
+    stages: list[list[PassRecipe]] = []
+    for each in version.stage_passes.select_related("pass_version").order_by("stage", "position"):
+        while len(stages) <= each.stage:
+            stages.append([])
+        made = each.pass_version
+        stages[each.stage].append(PassRecipe(made.recipe, made.engine, each.weight, made.recipe_options))
+    return _choice(stages, version.thresholds)
 
 
 def is_calibrated(collection: Collection) -> bool:
     """Whether word confidence was fitted on ground truth for the present passes; else it is a careful guess."""
-    return calibration_for(_present_stages(collection)) is not None
+    if calibration_for(present_choice(collection).recipes) is not None:
+        return True
+    version = collection.profile.versions.order_by("number").last() if collection.profile is not None else None
+    if version is None:
+        return False
+    return own_calibrations(collection, reader_of(version)).exists()
 
 
 def pages_read_otherwise(collection: Collection) -> QuerySet[Page]:
     """Pages that were read with other passes than the present ones; approved ones never change.
 
-    Passes are the same where their enhancements, engines and weights are: an engine that has learned since is not
-    what anybody chose here.
+    Passes are the same where their enhancements, engines, weights and thresholds are: an engine that has learned since
+    is not what anybody chose here.
     """
     finished = collection.pages.filter(state__in=[PageState.ACCEPTED, PageState.IN_REVIEW], approved_at=None)
     used = ProfileVersion.objects.filter(runs__page__in=finished, runs=F("runs__page__run")).distinct()
-    present = _signature(_present_stages(collection))
-    others = [each.pk for each in used if _signature(_stages_of_version(each)) != present]
+    present = _signature(present_choice(collection))
+    others = [each.pk for each in used if _signature(choice_of(each)) != present]
     return finished.filter(run__profile_version__in=others)
 
 
@@ -110,6 +202,16 @@ def _weight(chosen: ChosenPass) -> float:
             code="bad-weight",
         )
     return round(weight, 2)
+
+
+def _threshold(threshold: float, stage: int) -> float:
+    if not LEAST_THRESHOLD <= threshold <= MOST_THRESHOLD:  # false for NaN
+        raise BadInput(
+            f"The threshold after stage {stage + 1} is {threshold:g}; it must be from {LEAST_THRESHOLD:g} to "
+            f"{MOST_THRESHOLD:g}.",
+            code="bad-threshold",
+        )
+    return round(threshold, 2)
 
 
 def _check(passes: Sequence[ChosenPass]) -> None:
@@ -138,33 +240,19 @@ def _check(passes: Sequence[ChosenPass]) -> None:
         )
 
 
-def _present_stages(collection: Collection) -> list[list[PassRecipe]]:
-    profile = collection.profile
-    if profile is None or profile.name == DEFAULT_PROFILE or profile.choice is not None:
-        return stages_of(profile)
-    return _stages_of_version(profile.versions.latest("number"))
-
-
-def _stages_of_version(version: ProfileVersion) -> list[list[PassRecipe]]:
-    stages: list[list[PassRecipe]] = []
-    for each in version.stage_passes.select_related("pass_version").order_by("stage", "position"):
-        while len(stages) <= each.stage:
-            stages.append([])
-        made = each.pass_version
-        stages[each.stage].append(PassRecipe(made.recipe, made.engine, each.weight, made.recipe_options))
-    return stages
-
-
-def _chosen(stages: list[list[PassRecipe]]) -> list[ChosenPass]:
-    return [
+def _choice(stages: list[list[PassRecipe]], thresholds: Sequence[float]) -> Choice:
+    passes = tuple(
         ChosenPass(Enhancement.stored(each.recipe, each.options), each.weight, each.engine, number)
         for number, stage in enumerate(stages)
         for each in stage
-    ]
+    )
+    between = max(0, len(stages) - 1)
+    return Choice(passes, (*thresholds[:between], *[DEFAULT_THRESHOLD] * (between - len(thresholds))))
 
 
-def _signature(stages: list[list[PassRecipe]]) -> list[list[str]]:
-    return [
+def _signature(choice: Choice) -> object:
+    """What two choices have in common that read alike: the order within a stage is no matter."""
+    return choice.thresholds, [
         sorted(json.dumps([each.recipe, each.options, each.engine, each.weight], sort_keys=True) for each in stage)
-        for stage in stages
+        for stage in choice.recipes
     ]

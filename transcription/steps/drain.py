@@ -11,25 +11,30 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from transcription.engines import memory
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.models import Queue, Step, Work
 from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
+from transcription.steps.calibrate import calibrate
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
 from transcription.steps.prepare import prepare
 from transcription.steps.profiles import registry
 from transcription.steps.recognize import recognize
+from transcription.steps.replace import replace
 from transcription.steps.route import route
 from transcription.steps.score import score
 from transcription.steps.segment import segment
 from transcription.steps.unpack import unpack
 from transcription.steps.vote import vote
+from transcription.steps.weigh_audits import weigh_audits
 from transcription.steps.workers import held_engine_digests, load_due_engines, report_worker
 
 logger = logging.getLogger(__name__)
@@ -47,9 +52,14 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
     Step.ALIGN: align,
+    Step.CALIBRATE: calibrate,
+    Step.PROMISE: weigh_audits,
+    Step.REPLACE: replace,
 }
-# Rows worth a few seconds of the device: a page's pass takes an engine about half a second.
+# Rows of a turn's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims are
+# as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
+CLAIM_SECONDS, LEAST_CLAIM, LARGEST_CLAIM = 4.0, 3, 36
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 TURN_SECONDS = 30.0  # then the task ends and rings for itself, so that an orderly stop never waits long
 
@@ -80,20 +90,29 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         load_due_engines()  # before anything is claimed: a worker killed while it loads has nobody's page in hand
     report_worker(name=worker_name(), queue=name, engine_digests=digests)
     taken = 0
-    ends = time.monotonic() + TURN_SECONDS
+    limit = CLAIM_SIZE[name]
+    ends = monotonic() + TURN_SECONDS
     while not stopping():
-        claim = queue.claim(queue=name, worker=worker_name(), limit=CLAIM_SIZE[name], engine_digests=digests)
+        claim = queue.claim(queue=name, worker=worker_name(), limit=limit, engine_digests=digests)
         if claim is None:
             return taken
         taken += len(claim.work)
+        began = monotonic()
         if not _perform(name, claim, stopping):
             return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
+        if name == Queue.ENGINE:
+            limit = _worth_a_few_seconds((monotonic() - began) / len(claim.work))
         worn = name == Queue.ENGINE and watch.is_over_ceiling()
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
-        if worn or time.monotonic() > ends:
+        if worn or monotonic() > ends:
             ring(name, insist=True)
             return taken
     return taken
+
+
+def _worth_a_few_seconds(seconds: float) -> int:
+    """How many rows to claim where one takes so long."""
+    return round(min(LARGEST_CLAIM, max(LEAST_CLAIM, CLAIM_SECONDS / max(seconds, 1e-3))))
 
 
 def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> bool:
@@ -147,13 +166,17 @@ def _guarded(works: tuple[Work, ...], token: uuid.UUID, perform: Callable[[], No
         raise  # nobody's fault; a row that PostgreSQL refuses (DataError, IntegrityError) is its maker's
     except LonghandError as known:
         error, detail = known, ""
-    except MemoryError:
-        # Must never leave a task: it would take the worker's parent process down with it.
-        error, detail = OutOfMemory("There was not enough memory for this; it is tried again with less at once."), ""
-    except Exception as unexpected:  # the one place: a defect becomes a Failure row, with its trace
-        logger.exception("Unexpected error in %s", works[0].step)
-        error = EngineFailure(f"This step failed in a way Longhand does not know: {unexpected}", code="unexpected")
-        detail = traceback.format_exc()
+    except Exception as raised:  # the one place: a defect becomes a Failure row, with its trace
+        if memory.ran_out(raised):
+            # A MemoryError must never leave a task: it would take the worker's parent process down with it.
+            error, detail = OutOfMemory("There was not enough memory for this; it is tried again later."), ""
+        else:
+            logger.exception("Unexpected error in %s", works[0].step)
+            error = EngineFailure(f"This step failed in a way Longhand does not know: {raised}", code="unexpected")
+            detail = traceback.format_exc()
+    if isinstance(error, OutOfMemory):
+        error = OutOfMemory(error.message)  # without the frames, which hold what did not fit
+        memory.give_back()
     if len(works) > 1:
         queue.retry_alone(token=token)
         return

@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from transcription.models import (
+    CollectionCalibration,
     Document,
     Export,
     Failure,
@@ -24,6 +25,7 @@ from transcription.models import (
     ProfileVersion,
     Run,
     Step,
+    Trial,
     Work,
     WorkState,
 )
@@ -58,22 +60,39 @@ def start_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | N
 
 def replace_run(*, page: Page, profile_version: ProfileVersion, layout: Layout | None, vocabulary: int) -> Run:
     """The page's next run, its own from now on, with nothing queued yet; work of earlier runs is cancelled."""
-    unfinished = Work.objects.filter(page=page, run__isnull=False, state__in=OPEN)
+    unfinished = Work.objects.filter(page=page, run__isnull=False, run__trial=None, state__in=OPEN)
     lock_in_order(unfinished).update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
     moot = Failure.objects.filter(page=page, resolved_at=None, work__run__isnull=False)
     moot.update(resolved_at=Now())
-    number = (page.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     run = Run.objects.create(
         page=page,
         profile_version=profile_version,
         layout=layout,
-        number=number,
+        number=_next_number(page),
         vocabulary=vocabulary,
     )
     page.run = run
     page.state = PageState.PREPARED if layout is None else PageState.SEGMENTED
     page.save(update_fields=["run", "state", "changed_at"])
     return run
+
+
+def start_trial_run(*, page: Page, trial: Trial) -> Run:
+    """Read the lines of ``page`` for a trial. The page keeps its run, its state and its work."""
+    run = Run.objects.create(
+        page=page,
+        profile_version=trial.profile_version,
+        layout=page.layout,
+        number=_next_number(page),
+        vocabulary=pin_vocabulary(page.collection_id),
+        trial=trial,
+    )
+    begin_stage(page=page, run=run, stage=0, lines=None, lane=Lane.INTERACTIVE)
+    return run
+
+
+def _next_number(page: Page) -> int:
+    return (page.runs.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
 def begin_stage(*, page: Page, run: Run, stage: int, lines: Sequence[int] | None, lane: int) -> None:
@@ -108,7 +127,8 @@ def after_stage_read(*, page: Page, run: Run, stage: int, lane: int) -> bool:
     states = set(reading.values_list("state", flat=True))
     if states & {*OPEN, WorkState.CANCELLED} or (states and WorkState.DONE not in states):
         return False
-    move(page, PageState.READ)
+    if run.trial_id is None:
+        move(page, PageState.READ)
     follow(Step.VOTE, page=page, run=run, stage=stage, lane=lane)
     return True
 
@@ -119,7 +139,10 @@ def follow(step: Step, *, page: Page, run: Run, stage: int, lane: int) -> None:
 
 
 def after_score(*, page: Page, run: Run, stage: int, lane: int) -> None:
-    """Go on to the decision, by way of the transcript that was brought for the page, where there is one."""
+    """Go on to the decision, by way of the transcript that was brought for the page, where there is one. A trial ends
+    here: it decides nothing."""
+    if run.trial_id is not None:
+        return
     transcript = ImportedTranscript.objects.of_page(page.original_id, page.frame).standing().only("pk").first()
     if transcript is None:
         follow(Step.ROUTE, page=page, run=run, stage=stage, lane=lane)
@@ -150,9 +173,20 @@ def place_transcript(
 
 
 def after_failure(work: Work, page: Page | None) -> None:
-    """What a given-up unit of work means: its pass may be the last one a page waits for; its export will not come."""
+    """What a given-up unit of work means: its pass may be the last one a page waits for; its export will not come.
+
+    What failed in a trial is told where the trial is shown, and nobody is asked to retry it.
+    """
+    if work.run is not None and work.run.trial_id is not None:
+        Failure.objects.filter(work=work, resolved_at=None).update(resolved_at=Now())
+        if work.step == Step.RECOGNIZE and page is not None:
+            after_stage_read(page=page, run=work.run, stage=work.stage, lane=work.lane)
+        return
     if work.export_id is not None:
         Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
+    if work.calibration_id is not None:
+        attempt = CollectionCalibration.objects.filter(pk=work.calibration_id)
+        attempt.update(state=CollectionCalibration.State.FAILED, made_at=Now())
     if work.step == Step.UNPACK and work.original is not None:
         arrange_pages(Document.objects.select_for_update(no_key=True).get(pk=work.original.document_id))
     if work.step == Step.RECOGNIZE and page is not None and work.run is not None and page.run_id == work.run_id:

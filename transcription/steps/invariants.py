@@ -82,6 +82,23 @@ INVARIANTS: dict[str, str] = {
         SELECT p.id, p.state, p.run_id FROM transcription_page p
         WHERE p.state IN ('accepted', 'in_review', 'reviewed') AND NOT EXISTS (
             SELECT FROM transcription_routedecision d WHERE d.page_id = p.id AND d.run_id = p.run_id)""",
+    "a page is accepted unseen from its threshold on": """
+        SELECT id, run_id, confidence, threshold, reasons FROM transcription_routedecision
+        WHERE outcome = 'accept' AND confidence < threshold AND NOT reasons @> '["blank-page"]'""",
+    "an audit is of its run's page and collection": """
+        SELECT a.id, a.page_id, u.page_id AS run_page, a.collection_id FROM transcription_audit a
+        JOIN transcription_run u ON u.id = a.run_id JOIN transcription_page p ON p.id = a.page_id
+        WHERE u.page_id <> a.page_id OR p.collection_id <> a.collection_id""",
+    "an audit is settled when all of its lines are": """
+        SELECT a.id, a.state, count(l.id) AS lines, count(l.settled_at) AS settled FROM transcription_audit a
+        LEFT JOIN transcription_auditline l ON l.audit_id = a.id WHERE a.state <> 'overtaken'
+        GROUP BY a.id HAVING count(l.id) = 0 OR (a.state = 'settled') <> (count(l.id) = count(l.settled_at))""",
+    "a promise stands on audits of its profile version": """
+        SELECT r.id, r.pages, count(a.id) AS audits FROM transcription_promise r LEFT JOIN (transcription_audit a
+            JOIN transcription_run u ON u.id = a.run_id)
+            ON a.collection_id = r.collection_id AND u.profile_version_id = r.profile_version_id
+            AND a.kind = 'machine' AND a.state = 'settled' AND a.confidence >= r.threshold AND a.id > r.audits_after
+        WHERE r.state = 'standing' GROUP BY r.id HAVING r.pages < 30 OR count(a.id) < r.pages""",
     "readings and votes are of lines of their run's page": """
         SELECT x.kind, x.id, x.run_id, x.line_id FROM (
             SELECT 'reading' AS kind, id, run_id, line_id FROM transcription_reading
@@ -92,6 +109,14 @@ INVARIANTS: dict[str, str] = {
         SELECT p.id, p.run_id, p.layout_id FROM transcription_page p
         LEFT JOIN transcription_run u ON u.id = p.run_id LEFT JOIN transcription_layout l ON l.id = p.layout_id
         WHERE u.page_id <> p.id OR l.page_id <> p.id""",
+    "a trial's run is no page's own, decides nothing and is nobody's text": """
+        SELECT u.id, u.trial_id, u.page_id FROM transcription_run u WHERE u.trial_id IS NOT NULL
+        AND (EXISTS (SELECT FROM transcription_page p WHERE p.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_routedecision d WHERE d.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_transcriptrevision r JOIN transcription_vote v ON v.id = r.vote_id
+                WHERE v.run_id = u.id)
+            OR EXISTS (SELECT FROM transcription_failure f JOIN transcription_work w ON w.id = f.work_id
+                WHERE w.run_id = u.id AND f.resolved_at IS NULL))""",
     "a done export has a file": """
         SELECT id FROM transcription_export WHERE state = 'done' AND file = ''""",
     "attempts and interruptions are bounded": """
@@ -126,7 +151,30 @@ INVARIANTS: dict[str, str] = {
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1
         LEFT JOIN transcription_importedtranscript brought ON brought.id = last.transcript_id
-        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL""",
+        WHERE r.source = 'vote' AND last.source IN ('person', 'import', 'bulk') AND brought.withdrawn_at IS NULL
+        AND NOT (last.source = 'bulk' AND EXISTS (SELECT FROM transcription_replacedline back
+            JOIN transcription_transcriptrevision restored ON restored.id = back.restored_id
+            WHERE restored.created_at = r.created_at AND restored.text = r.text))""",
+    "a replacement counts the lines and places that it changed, and those taken back": """
+        SELECT p.id, p.lines, p.places, p.restored, count(c.id) AS changed FROM transcription_replacement p
+        LEFT JOIN transcription_replacedline c ON c.replacement_id = p.id
+        GROUP BY p.id HAVING p.lines <> count(c.id) OR p.places <> coalesce(sum(c.places), 0)
+            OR p.restored <> count(c.restored_id)""",
+    "what a replacement wrote stands between what was there before and what took it back": """
+        SELECT c.id, c.replacement_id, c.line_id FROM transcription_replacedline c
+        JOIN transcription_transcriptrevision before ON before.id = c.before_id
+        JOIN transcription_transcriptrevision after ON after.id = c.after_id
+        LEFT JOIN transcription_transcriptrevision back ON back.id = c.restored_id
+        WHERE before.line_id <> c.line_id OR after.line_id <> c.line_id OR after.number <> before.number + 1
+           OR after.source NOT IN ('bulk', 'person')
+           OR back.line_id <> c.line_id OR back.number <> after.number + 1 OR back.text <> before.text
+           OR back.source <> before.source""",
+    "a replacement in motion has open work or an open failure": """
+        SELECT p.id, p.state FROM transcription_replacement p JOIN transcription_collection c ON c.id = p.collection_id
+        WHERE p.state IN ('applying', 'undoing') AND NOT EXISTS (SELECT FROM transcription_work w
+            LEFT JOIN transcription_failure f ON f.work_id = w.id AND f.resolved_at IS NULL
+            WHERE w.replacement_id = p.id AND (w.state IN ('queued', 'running') OR f.id IS NOT NULL
+                OR (w.state = 'cancelled' AND c.state = 'cancelled')))""",
 }
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from transcription.htr.framing import Framing, reframe, reframe_region, whole_of, whole_region_of
 from transcription.htr.records import LineGeometry, RegionGeometry
-from transcription.models import Failure, Layout, Line, Page, Part, RouteDecision, Work
+from transcription.models import Audit, Failure, Layout, Line, Page, Part, RouteDecision, Work
 from transcription.models.layout import JOINED
 from transcription.steps.carry_texts import carry_texts, continues
 from transcription.steps.files import delete_files
@@ -150,5 +150,6 @@ def _take_over(left: Page, right: Page) -> None:
     right.runs.update(page=left, number=F("number") + runs)
     right.lines.update(page=left)
     RouteDecision.objects.filter(page=right).update(page=left)
+    Audit.objects.filter(page=right).update(page=left)
     Failure.objects.filter(page=right, work__run__isnull=False).update(page=left)
     Work.objects.filter(page=right, run__isnull=False).update(page=left)

@@ -86,7 +86,7 @@ def keep_taken_back(*, layout: Layout, lines: Sequence[Line], near: Line | None)
 def settle_moved(*, run: Run, readings: Mapping[int, str]) -> None:
     """Correct by what was first read on a layout's lines, by their ids, where geometry put words: between the pieces
     of a line, and displaced words on the line that they are."""
-    if run.layout is None or Run.objects.filter(layout=run.layout, number__lt=run.number).exists():
+    if run.layout is None or Run.objects.filter(layout=run.layout, number__lt=run.number, trial=None).exists():
         return
     places = run.layout.places.select_related("line__current__author", "line__current__transcript")
     lines = [place.line for place in places.order_by("position") if place.line_id in readings]

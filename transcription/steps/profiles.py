@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from transcription.engines.model_store.store import ModelStore
 from transcription.engines.registry import WEIGHTS, Registry
 from transcription.errors import WeightsError
 from transcription.htr.enhance import Enhancement
-from transcription.models import Collection, PassVersion, Profile, ProfileVersion, StagePass
+from transcription.models import Collection, CollectionCalibration, PassVersion, Profile, ProfileVersion, StagePass
 
 DEFAULT_PROFILE = "starter"
 CALIBRATION = "starter-calibration.json"
@@ -52,6 +53,7 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
     ]
 ]
 DEFAULT_ENGINE = "starter"
+DEFAULT_THRESHOLD = 0.7  # a line that is less sure after a stage goes on to the next one
 
 
 @lru_cache(maxsize=1)
@@ -85,9 +87,9 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     """The version that a run of ``collection`` starting now is pinned to."""
     profile = collection.profile
     if profile is None or profile.name == DEFAULT_PROFILE:
-        return default_profile_version()
+        return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
     if profile.choice is not None:
-        return version_at_present(profile.name, stages_of(profile))
+        return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
 
 
@@ -122,16 +124,55 @@ def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
     return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
 
 
-def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
-    """The version of the profile ``name`` with these passes at the engines' present state, made where there is none."""
+def bundled_calibration(version: ProfileVersion) -> dict[str, Any] | None:
+    """What Longhand ships for the version's passes; None where that would lie: the passes or their engines differ."""
+    shipped = version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
+    return shipped_calibration() if reader_of(version) == reader_of(shipped) else None
+
+
+def reader_of(version: ProfileVersion) -> str:
+    """The digest of what reads with this version, whatever is made of its confidence: passes and their weights."""
+    passes = version.stage_passes.values_list("stage", "pass_version__digest", "weight")
+    return _reader((stage, digest, weight) for stage, digest, weight in passes)
+
+
+def _reader(passes: Iterable[tuple[int, str, float]]) -> str:
+    return _sha256(sorted(passes))
+
+
+def own_calibrations(collection: Collection, reader: str) -> QuerySet[CollectionCalibration]:
+    """What the collection's own corrections made of word confidence for this reader and is in use: one or none."""
+    return collection.calibrations.filter(reader=reader, state=CollectionCalibration.State.ACTIVE)
+
+
+def version_at_present(
+    name: str,
+    stages: list[list[PassRecipe]],
+    thresholds: Sequence[float] = (),
+    *,
+    collection: Collection | None = None,
+) -> ProfileVersion:
+    """The version of the profile ``name`` with these passes at the engines' present state, made where there is none.
+
+    ``thresholds`` are of the stages in their order; those that are missing are the usual one. Its word confidence is
+    that which ``collection`` has fitted for itself, else what is shipped for the passes.
+    """
+    usual = [DEFAULT_THRESHOLD] * len(stages)
+    limits = [*thresholds, *usual[len(thresholds) :]]
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
-    calibration = calibration_for(stages)
+    reader = _reader(
+        (number, version.digest, recipe.weight) for number, stage in enumerate(passes) for version, recipe in stage
+    )
+    own = own_calibrations(collection, reader).first() if collection is not None else None
+    calibration = own.bundle if own is not None else calibration_for(stages)
     segmenter = segmenter_in_use()
-    state = [
+    state: list[object] = [
         [[(version.digest, recipe.weight) for version, recipe in stage] for stage in passes],
         registry().digest(segmenter),
         calibration,
     ]
+    if limits != usual:
+        state.append(limits)  # versions from when there was but one threshold stay what they are
     digest = _sha256(state)
     existing = ProfileVersion.objects.filter(profile__name=name, digest=digest).first()
     if existing is not None:
@@ -147,7 +188,7 @@ def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVers
                 "number": number,
                 "segmenter": segmenter,
                 "segmenter_digest": registry().digest(segmenter),
-                "thresholds": [0.7] * len(passes),
+                "thresholds": limits,
                 "calibration": calibration,
             },
         )

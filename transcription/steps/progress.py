@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from transcription.models import Collection, PageState, Queue, Step, Work, Worker, WorkState
 from transcription.models.page import FINISHED_STATES
+from transcription.steps.workers import present_digests
 
 RATE_WINDOW = timedelta(minutes=10)
 ALIVE_FOR = timedelta(minutes=3)
@@ -148,14 +149,19 @@ def _waiting_reason(collection: Collection, queued: int, workers: list[WorkerRep
         return "no-cpu-worker"
     if Queue.ENGINE in due - alive:
         return "no-engine-worker"
-    if Queue.ENGINE in due and not _is_anybody_able(waiting):
-        return "no-engine-version"
+    if Queue.ENGINE in due:
+        return _lacking_engine(waiting)
     return ""
 
 
-def _is_anybody_able(waiting: QuerySet[Work]) -> bool:
-    """False when some pass waits for weights that no worker holds any more: the collection must be read anew."""
-    wanted = waiting.filter(queue=Queue.ENGINE).values_list("pass_version__engine_digest", flat=True).distinct()
+def _lacking_engine(waiting: QuerySet[Work]) -> str:
+    """Why some work waits for an engine that no worker holds: none was told to hold it ("engine-not-held"), or it is of
+    a state that is gone, so that the collection must be read anew ("no-engine-version"). Empty when all is held."""
+    passes = waiting.filter(pass_version__isnull=False).values_list("pass_version__engine_digest", flat=True)
+    segmenters = waiting.filter(step=Step.SEGMENT).values_list("run__profile_version__segmenter_digest", flat=True)
     seen = Worker.objects.filter(queue=Queue.ENGINE, seen_at__gt=Now() - ALIVE_FOR)
     held = {digest for digests in seen.values_list("engine_digests", flat=True) for digest in digests}
-    return set(wanted) <= held
+    lacking = {*passes.distinct(), *segmenters.distinct()} - held
+    if not lacking:
+        return ""
+    return "engine-not-held" if lacking <= present_digests() else "no-engine-version"

@@ -180,6 +180,20 @@ def finishing(work: Work, token: uuid.UUID, *, milliseconds: float = 0.0) -> Ite
         yield page
 
 
+@contextmanager
+def going_on(work: Work, token: uuid.UUID, *, page_id: int) -> Iterator[Page | None]:
+    """A short transaction in the middle of work on many pages: locks one of them, then the row, and fences.
+
+    Yields the locked page, None where it was deleted. Raises LostLease, writing nothing, when the row is not ours.
+    """
+    with transaction.atomic():
+        page = Page.objects.select_for_update().filter(pk=page_id).first()
+        ours = Work.objects.select_for_update().filter(pk=work.pk, token=token, state=WorkState.RUNNING)
+        if not ours.exists():
+            raise LostLease(f"Work {work.pk} was given to another worker; this result is dropped.")
+        yield page
+
+
 def fail(
     work: Work,
     token: uuid.UUID,

@@ -10,17 +10,18 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import mean
 
-from transcription.errors import EngineFailure, LonghandError, LostLease
-from transcription.formats.pyramid import read_gray
+from transcription.engines.halving import in_halves
+from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.htr.enhance import enhance
 from transcription.htr.page_alignment import LayoutText, PlacedText, align_page
 from transcription.htr.records import Hints, ItemError, LineGeometry, PageImage, PageText, ReadingRecord
 from transcription.models import LayoutLine, Page, PageReading, Reading, Run, Work
 from transcription.steps import flow
-from transcription.steps.files import local_path
 from transcription.steps.metering import paying
+from transcription.steps.page_image import page_image
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 
@@ -46,7 +47,7 @@ def read_pages(
     started = time.perf_counter()
     page_reader = registry().page_reader(engine)
     with paying(page_reader, name=engine, works=works, keys=keys, token=token, progress=progress) as reader:
-        for result in reader.read_pages(images, hints):
+        for result in in_halves(partial(reader.read_pages, hints=hints), images, retrying=progress):
             work = waiting.pop(result.key, None)
             now = time.perf_counter()
             if work is not None:
@@ -73,8 +74,7 @@ def _images(waiting: dict[int, Work], token: uuid.UUID) -> Iterator[PageImage]:
             page = Page.objects.filter(pk=work.page_id).first()
             if page is None:
                 raise LostLease(f"Page {work.page_id} was deleted while it waited to be read.")
-            with local_path(page.pyramid) as path:
-                image = read_gray(path, None)[0]
+            image = page_image(page)
             lines = tuple(place.geometry for place in _places(work))
             yield PageImage(index, enhance(image, version.recipe, version.recipe_options), lines)
         except LonghandError as error:
@@ -90,7 +90,8 @@ def _places(work: Work) -> list[LayoutLine]:
 
 def _take(work: Work, result: PageText | ItemError, milliseconds: float, token: uuid.UUID) -> None:
     if isinstance(result, ItemError):
-        _give_up(work, token, EngineFailure(f"This page could not be read: {result.message}", code=result.code))
+        kind = OutOfMemory if result.code == OutOfMemory.code else EngineFailure
+        _give_up(work, token, kind(f"This page could not be read: {result.message}", code=result.code))
         return
     assert work.run is not None
     assert work.pass_version_id is not None

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from transcription.errors import EngineFailure, LonghandError, LostLease
-from transcription.formats.pyramid import read_gray
+from transcription.engines.halving import in_halves
+from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.languages import language_tag
@@ -20,8 +20,8 @@ from transcription.models import LayoutLine, Page, Reading, Vote, Work
 from transcription.steps import flow
 from transcription.steps.check_texts import ink_of, keep_ink
 from transcription.steps.checked_readings import checked
-from transcription.steps.files import local_path
 from transcription.steps.metering import paying
+from transcription.steps.page_image import page_image, too_large_now
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 from transcription.steps.read_page import read_pages, reads_pages_only
@@ -48,7 +48,7 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
 
     One call of an engine reads all pages that are read with the same hints: those of one collection, with the words
     its vocabulary had when their runs began. A page whose image cannot be read fails by itself; a line that cannot be
-    read is left out by that pass.
+    read is left out by that pass. What is too much for the memory at once is read in halves.
     """
     calls: dict[tuple[str, int, int], list[Work]] = defaultdict(list)
     for work in works:
@@ -64,23 +64,34 @@ def recognize(works: Sequence[Work], token: uuid.UUID, progress: Callable[[], No
         if reads_pages_only(engine):
             read_pages(engine, group, hints, token, progress)
             continue
-        jobs = {work.pk: _Job(work, set()) for work in group}
-        keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
-        crops = _crops(jobs, keys, token)
-        started = time.perf_counter()
-        recognizer = registry().recognizer(engine)
-        with paying(recognizer, name=engine, works=group, keys=keys, token=token, progress=progress) as reader:
-            for result in checked(reader.recognize(crops, hints), keys):
-                work_id, line_id = keys[result.key]
-                job = jobs[work_id]
-                now = time.perf_counter()
-                job.milliseconds += (now - started) * 1000
-                started = now
-                _take(job, line_id, result)
-                if not job.waiting and not job.written:
-                    _write(job, token)
-                progress()
-            _account_for_silence(jobs.values(), token)
+        _read_lines(engine, group, hints, token, progress)
+
+
+def _read_lines(
+    engine: str, works: Sequence[Work], hints: Hints, token: uuid.UUID, progress: Callable[[], None]
+) -> None:
+    """Read the lines of ``works`` with one engine: in one call, or in halves where memory does not hold that."""
+    jobs = {work.pk: _Job(work, set()) for work in works}
+    keys: list[tuple[int, int]] = []  # an engine's key is an index here: (work, line)
+    started = time.perf_counter()
+    recognizer = registry().recognizer(engine)
+    with paying(recognizer, name=engine, works=works, keys=keys, token=token, progress=progress) as reader:
+
+        def read(crops: Iterator[LineImage]) -> Iterator[ReadingRecord | ItemError]:
+            return checked(reader.recognize(crops, hints), keys)
+
+        # To find a smaller size is progress, too: a lease must not end over it.
+        for result in in_halves(read, _crops(jobs, keys, token), retrying=progress):
+            work_id, line_id = keys[result.key]
+            job = jobs[work_id]
+            now = time.perf_counter()
+            job.milliseconds += (now - started) * 1000
+            started = now
+            _take(job, line_id, result)
+            if not job.waiting and not job.written:
+                _write(job, token)
+            progress()
+        _account_for_silence(jobs.values(), token)
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
@@ -98,20 +109,17 @@ def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID)
             if index + 1 < len(order):
                 coming = reader.submit(_image, images, order[index + 1][0])
             try:
-                image = waited_for.result()
+                yield from _cut(waited_for.result(), group, keys, token)
             except LonghandError as error:
-                for job in group:
-                    _give_up(job, token, error)
-                continue
-            yield from _cut(image, group, keys, token)
+                _give_up_all(group, token, error)
+            except MemoryError:
+                _give_up_all(group, token, too_large_now())
 
 
 def _image(pages: Mapping[int, Page], page_id: int) -> Gray:
     if page_id not in pages:
         raise LostLease(f"Page {page_id} was deleted while it waited to be read.")
-    with local_path(pages[page_id].pyramid) as path:
-        image: Gray = read_gray(path, None)[0]
-        return image
+    return page_image(pages[page_id])
 
 
 def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
@@ -176,19 +184,24 @@ def _write(job: _Job, token: uuid.UUID) -> None:
     assert work.pass_version_id is not None
     if job.errors and not job.readings:
         first = job.errors[0]
-        _give_up(job, token, EngineFailure(f"No line of this page could be read: {first.message}", code=first.code))
+        kind = OutOfMemory if first.code == OutOfMemory.code else EngineFailure  # what may pass is tried again
+        _give_up(job, token, kind(f"No line of this page could be read: {first.message}", code=first.code))
         return
+    rows = [Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id) for record in job.readings]
     try:
         with finishing(work, token, milliseconds=job.milliseconds) as page:
             assert page is not None
-            Reading.objects.bulk_create(
-                Reading.from_record(record, run_id=run.pk, pass_version_id=work.pass_version_id)
-                for record in job.readings
-            )
+            Reading.objects.bulk_create(rows)
             keep_ink(job.ink)
             flow.after_stage_read(page=page, run=run, stage=work.stage, lane=work.lane)
     except LostLease as lost:
         logger.info("%s", lost)
+
+
+def _give_up_all(jobs: Iterable[_Job], token: uuid.UUID, error: LonghandError) -> None:
+    for job in jobs:
+        if not job.written:
+            _give_up(job, token, error)
 
 
 def _give_up(job: _Job, token: uuid.UUID, error: LonghandError) -> None:

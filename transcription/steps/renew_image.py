@@ -20,7 +20,7 @@ def renew_image(page: Page, *, lane: int) -> None:
     page.image += 1
     page.run = None
     page.state = PageState.RECEIVED
-    page.confidence = None
+    page.confidence = page.expected_cer = None
     page.save()
     enqueue(step=Step.PREPARE, collection_id=page.collection_id, lane=lane, page_id=page.pk, stage=page.image)
 

@@ -23,7 +23,7 @@ _READING = (
     "line_id, pass_version_id, text, chars, spans, nbest_texts, nbest_shares, milliseconds, tokens_in, tokens_out, "
     "created_at"
 )
-_VOTE = "line_id, stage, text, words, confidence, calibration, checks, created_at"
+_VOTE = "line_id, stage, text, words, confidence, expected_edits, good, calibration, checks, created_at"
 _CARRY = """
 INSERT INTO transcription_{table} (run_id, {columns})
 SELECT %(to)s, {columns} FROM transcription_{table} WHERE run_id = %(from)s AND line_id = ANY(%(lines)s)

@@ -20,11 +20,14 @@ from transcription.models import (
     Work,
     WorkState,
 )
+from transcription.models.route import LOW_CONFIDENCE
 from transcription.steps.check_texts import failed_lines
 from transcription.steps.dispatch import lines_of_passes
+from transcription.steps.draw_audits import draw_machine_audit
+from transcription.steps.material import material_of
+from transcription.steps.promises import open_promise, promise_for, weigh_now_and_then
 from transcription.steps.queue import finishing
 
-LOW_CONFIDENCE = "low-confidence"
 NO_LINES = "no-lines"
 BLANK_PAGE = "blank-page"
 NO_TEXT = "no-text"
@@ -45,9 +48,11 @@ def route(work: Work, token: uuid.UUID) -> None:
 
 
 def decide(*, page: Page, run: Run, checks: list[str]) -> None:
-    """Write the run's decision, or write it anew, and move the page accordingly. The caller holds the page lock."""
+    """Write the run's decision, or write it anew, and move the page accordingly; it may be drawn for an audit. The
+    caller holds the page lock."""
     confidence = page.confidence if page.confidence is not None else 0.0
-    threshold = page.collection.threshold
+    promise = promise_for(run)
+    threshold = page.collection.threshold if promise is None or promise.threshold is None else promise.threshold
     doubtful = page.confidence is not None and confidence < threshold
     reasons = ([LOW_CONFIDENCE] if doubtful else []) + checks
     outcome = RouteDecision.Outcome.REVIEW if reasons else RouteDecision.Outcome.ACCEPT
@@ -60,9 +65,13 @@ def decide(*, page: Page, run: Run, checks: list[str]) -> None:
         "threshold": threshold,
         "reasons": reasons,
         "counts": counts,
+        "promise": promise,
+        "features": material_of(run, page.confidence),
     }
-    RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
+    written, _ = RouteDecision.objects.update_or_create(run=run, defaults={"page": page} | decision)
     _settle(page, outcome)
+    draw_machine_audit(written, promised=open_promise(page.collection_id) is not None)
+    weigh_now_and_then(run)
 
 
 def decide_again(*, page: Page, run: Run) -> None:

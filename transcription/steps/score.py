@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from transcription.htr.confidence import page_confidence
+from transcription.htr.expected_errors import characters, page_cer
 from transcription.models import PageState, Run, Vote, Work
 from transcription.steps import flow
 from transcription.steps.queue import finishing
@@ -20,16 +21,27 @@ def score(work: Work, token: uuid.UUID) -> None:
     last_stage = stages[0] if stages else 0
     with finishing(work, token) as page:
         assert page is not None
-        words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes.values()]
-        # Nothing was found on a blank page, so nothing is known about it: no number would be true.
-        page.confidence = page_confidence(words) if words else None
-        page.state = PageState.SCORED
-        page.save(update_fields=["confidence", "state", "changed_at"])
+        if run.trial_id is None:
+            words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes.values()]
+            # Nothing was found on a blank page, so nothing is known about it: no number would be true.
+            page.confidence = page_confidence(words) if words else None
+            page.expected_cer = expected_cer(votes.values())
+            page.state = PageState.SCORED
+            page.save(update_fields=["confidence", "expected_cer", "state", "changed_at"])
         doubtful = _doubtful(run, votes, work.stage)
         if work.stage < last_stage and doubtful:
             flow.begin_stage(page=page, run=run, stage=work.stage + 1, lines=doubtful, lane=work.lane)
         else:
             flow.after_score(page=page, run=run, stage=work.stage, lane=work.lane)
+
+
+def expected_cer(votes: Iterable[Vote]) -> float | None:
+    """Expected share of wrong characters of lines with these votes; None where a vote does not say."""
+    return page_cer((vote.expected_edits, characters(_claims(vote))) for vote in votes)
+
+
+def _claims(vote: Vote) -> list[tuple[float, int]]:
+    return [(float(word["confidence"]), len(word["text"])) for word in vote.words]
 
 
 def latest_votes(run: Run) -> dict[int, Vote]:

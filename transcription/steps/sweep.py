@@ -21,8 +21,10 @@ from transcription.errors import WorkerKiller
 from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
+from transcription.steps.calibrate import ask_where_due
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.search_index import settle_marks
+from transcription.steps.trials import forget_trials
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
@@ -40,15 +42,17 @@ class Swept:
 
 
 def sweep_once() -> Swept:
-    """Free what was lost and ring for what is due; all by the database's clock."""
+    """Free what was lost, ask for what has become worth while and ring for what is due; all by the database's clock."""
     expired = Work.objects.filter(state=WorkState.RUNNING, lease_until__lt=Now())
     freed = set_aside = 0
     for work_id, page_id in list(expired.order_by("pk").values_list("pk", "page_id")[:1000]):
         outcome = _free(work_id, page_id)
         freed += outcome == WorkState.QUEUED
         set_aside += outcome == WorkState.FAILED
+    ask_where_due()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
+    forget_trials()
     return Swept(freed, set_aside, rung)
 
 

@@ -1,4 +1,7 @@
-"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands."""
+"""Combine the readings of a run's lines into one text each, and make that the transcript where no person's stands.
+
+A trial's votes are kept with it and become no transcript.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from transcription.engines.word_lists import word_list
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.checks import Context
-from transcription.htr.confidence import UNCALIBRATED, line_confidence
+from transcription.htr.confidence import UNCALIBRATED, Knows, claims_of, line_confidence
+from transcription.htr.known_words import KnownWords
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
 from transcription.htr.text import clean
@@ -20,6 +25,7 @@ from transcription.models import Line, Page, PageState, Reading, Run, Source, St
 from transcription.steps import flow
 from transcription.steps.check_texts import contexts_of, heard, judged, without_readings
 from transcription.steps.moved_texts import settle_moved
+from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
 from transcription.steps.vocabulary import lexicon_at
@@ -40,22 +46,30 @@ def vote(work: Work, token: uuid.UUID) -> None:
     for reading in Reading.objects.filter(run=run, line__in=lines).select_related("pass_version").order_by("pk"):
         version = reading.pass_version
         readings[reading.line_id].append(
-            voting.PassReading(version.name, version.engine, reading.to_record(), weights.get(version.pk, 1.0))
+            voting.PassReading(
+                pass_name=version.name,
+                engine=version.engine,
+                reading=reading.to_record(),
+                weight=weights.get(version.pk, 1.0),
+                voice=registry().voice(version.engine),
+            )
         )
     calibration = calibration_of(run)
     contexts = contexts_of(run)
+    knows = KnownWords(word_list(run.page.collection.language), lexicon_at(work.collection_id, run.vocabulary))
     votes = [
-        _row(run, line, work.stage, readings.get(line, []), calibration, contexts.get(line, Context()))
+        _row(run, line, work.stage, readings.get(line, []), calibration, knows, contexts.get(line, Context()))
         for line in lines
     ]
     _suggest(votes, run, work)
     with finishing(work, token) as page:
         assert page is not None
         saved = Vote.objects.bulk_create(votes)
-        if page.approved_at is None and work.stage == 0:
-            settle_moved(run=run, readings={each.line_id: each.text for each in saved})
-        _transcribe(page, saved)
-        flow.move(page, PageState.VOTED)
+        if run.trial_id is None:
+            if page.approved_at is None and work.stage == 0:
+                settle_moved(run=run, readings={each.line_id: each.text for each in saved})
+            _transcribe(page, saved)
+            flow.move(page, PageState.VOTED)
         flow.follow(Step.SCORE, page=page, run=run, stage=work.stage, lane=work.lane)
 
 
@@ -83,13 +97,25 @@ def _row(
     stage: int,
     readings: list[voting.PassReading],
     calibration: Calibration,
+    knows: Knows,
     context: Context,
 ) -> Vote:
+    errors = calibration.errors
     if not readings:
         checks = without_readings(context)
-        return Vote(run=run, line_id=line, stage=stage, confidence=0.0, calibration=calibration.id, checks=checks)
+        return Vote(
+            run=run,
+            line_id=line,
+            stage=stage,
+            confidence=0.0,
+            expected_edits=errors.edits([]) if errors else None,
+            good=errors.good_line([]) if errors else None,
+            calibration=calibration.id,
+            checks=checks,
+        )
     voters, left_out = heard(readings, context)
-    consensus, checks = judged(voting.vote(voters, calibration=calibration), voters, context, left_out)
+    consensus, checks = judged(voting.vote(voters, calibration=calibration, knows=knows), voters, context, left_out)
+    claims = claims_of(consensus.words)
     return Vote(
         run=run,
         line_id=line,
@@ -97,6 +123,8 @@ def _row(
         text=clean(consensus.text),
         words=words_as_json(consensus),
         confidence=line_confidence(consensus.words),
+        expected_edits=round(errors.edits(claims), 3) if errors else None,
+        good=round(errors.good_line(claims), 4) if errors else None,
         calibration=calibration.id,
         checks=checks,
     )
@@ -109,14 +137,24 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
         row = asdict(word)
         for key in ("score", "confidence", "support"):
             row[key] = round(row[key], 4)
-        row["span"] = [round(edge, 4) for edge in word.span] if word.span else None
+        row["span"] = _rounded(word.span)
+        row["features"] = [None if value is None else round(value, 4) for value in word.features]
         row["passes"] = list(word.passes)
         row["alternatives"] = [
-            {"text": other.text, "support": round(other.support, 4), "passes": list(other.passes)}
+            {
+                "text": other.text,
+                "support": round(other.support, 4),
+                "passes": list(other.passes),
+                "span": _rounded(other.span),
+            }
             for other in word.alternatives
         ]
         rows.append(row)
     return rows
+
+
+def _rounded(span: tuple[float, float] | None) -> list[float] | None:
+    return [round(edge, 4) for edge in span] if span else None
 
 
 def _suggest(votes: Iterable[Vote], run: Run, work: Work) -> None:
@@ -145,7 +183,9 @@ def suggestions(word: dict[str, Any], lexicon: Lexicon, doubtful_below: float) -
     room = min(MOST_SUGGESTIONS, MOST_ALTERNATIVES - len(word["alternatives"]))
     near = lexicon.near(word["text"], limit=len(known) + MOST_SUGGESTIONS, sure=not doubtful)
     new = [each.text for each in near if each.text not in known]
-    return [{"text": text, "support": 0.0, "passes": [VOCABULARY]} for text in new[: max(0, room)]]
+    return [
+        {"text": text, "support": 0.0, "passes": [VOCABULARY], "span": word.get("span")} for text in new[: max(0, room)]
+    ]
 
 
 def _transcribe(page: Page, votes: Iterable[Vote]) -> None:

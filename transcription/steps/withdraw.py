@@ -12,7 +12,7 @@ from transcription.models.page import FINISHED_STATES
 from transcription.steps.import_transcripts import lock_pages_of, place_if_read
 from transcription.steps.revise import revise
 from transcription.steps.route import decide_again
-from transcription.steps.score import latest_votes
+from transcription.steps.score import expected_cer, latest_votes
 
 
 def withdraw_transcript(transcript: ImportedTranscript, *, by: User) -> ImportedTranscript | None:
@@ -51,5 +51,6 @@ def _decide_again(page: Page) -> None:
     votes = latest_votes(page.run).values()
     words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes]
     page.confidence = page_confidence(words) if words else None
-    page.save(update_fields=["confidence", "changed_at"])
+    page.expected_cer = expected_cer(votes)
+    page.save(update_fields=["confidence", "expected_cer", "changed_at"])
     decide_again(page=page, run=page.run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -24,12 +24,20 @@ def report_worker(*, name: str, queue: str, engine_digests: Sequence[str]) -> No
 
 def held_engine_digests() -> list[str]:
     """Digests of the engines this process can run at their present state; one whose weights are missing is left out."""
-    digests = []
-    for name in registry().held():
-        try:
-            digests.append(registry().digest(name))
-        except (WeightsError, UnknownEngine):  # a model that was removed a moment ago
-            continue
+    return list(_digests(registry().held()).values())
+
+
+def present_digests() -> set[str]:
+    """Digests of all engines of this installation at their present state, whoever holds them."""
+    return set(_digests(registry().names()).values())
+
+
+def _digests(names: Iterable[str]) -> dict[str, str]:
+    """By name; an engine whose weights are missing is left out."""
+    digests = {}
+    for name in names:
+        with suppress(WeightsError, UnknownEngine):  # a model that was removed a moment ago
+            digests[name] = registry().digest(name)
     return digests
 
 
@@ -64,9 +72,4 @@ def readers_here() -> dict[str, list[str]]:
 def engines_held() -> set[str]:
     """Names of the engines that some worker holds, of those that were seen of late."""
     digests = {digest for worker in workers_seen() for digest in worker.engine_digests}
-    names = set()
-    for name in registry().names():
-        with suppress(LonghandError):
-            if registry().digest(name) in digests:
-                names.add(name)
-    return names
+    return {name for name, digest in _digests(registry().names()).items() if digest in digests}

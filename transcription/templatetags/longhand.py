@@ -71,6 +71,30 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def wrong_characters(rate: float | None) -> str:
+    """An error rate as people count: “3 wrong characters in 100”."""
+    if rate is None:
+        return ""
+    count = round(rate * 100)
+    if count < 1:
+        return _("under 1 wrong character in 100")
+    said = ngettext("%(count)d wrong character in 100", "%(count)d wrong characters in 100", count)
+    return said % {"count": count}
+
+
+@register.filter
+def coordinate(number: float) -> str:
+    """A number as SVG reads it, whatever the language of the page."""
+    return f"{number:g}"
+
+
+@register.filter
+def below(height: float, floor: float) -> str:
+    """Where something of this height begins that stands on ``floor``, as SVG reads it."""
+    return coordinate(floor - height)
+
+
+@register.filter
 def millionths(amount: int) -> str:
     """Money in millionths as units with two decimals; what is less than a hundredth keeps four."""
     units = amount / 1_000_000

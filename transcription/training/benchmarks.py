@@ -110,14 +110,14 @@ def take_turns(contenders: Sequence[Contender], rounds: int) -> dict[str, list[f
     seconds: dict[str, list[float]] = {each.name: [] for each in contenders}
     for number in range(rounds + 1):
         for each in contenders:
-            began = _processor_seconds()
+            began = processor_seconds()
             each.run()
             if number:
-                seconds[each.name].append((_processor_seconds() - began) / each.lines)
+                seconds[each.name].append((processor_seconds() - began) / each.lines)
     return seconds
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
     """What this process and its finished children have used so far."""
     both = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)

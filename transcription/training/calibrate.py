@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transcription.engines.word_lists import word_list
 from transcription.errors import BadInput
 from transcription.htr import voting
-from transcription.htr.calibration import Calibration, auroc, expected_calibration_error, fit, word_labels
-from transcription.htr.confidence import FEATURES
+from transcription.htr.calibration import Calibration, fit
+from transcription.htr.confidence import DIRECTIONS, FEATURES
+from transcription.htr.known_words import KnownWords
+from transcription.htr.labelled import LabelledLine, fit_errors, held_out, labels_of, table_of
+from transcription.training.confidences import figures_of, labelled_vote
 from transcription.training.datasets import LineSample
 from transcription.training.evaluation import Pass, read_in_passes
 
@@ -21,62 +25,40 @@ LEAST_WORDS = 500  # fewer say nothing about rare words
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledWords:
-    """Features (N, F) and truth (N,) of voted words, with the document each comes from (N,)."""
-
-    features: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    documents: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
 class Fitted:
-    """A calibration fitted on all words, and its figures from a fit on half of the documents tested on the others."""
+    """A calibration fitted on all words, and its figures on documents that were not fitted on."""
 
     calibration: Calibration
-    words: int
-    share_right: float
-    ece: float
-    auroc: float
+    figures: dict[str, Any]
 
 
-def label_words(samples: Iterable[LineSample], passes: Sequence[Pass]) -> LabelledWords:
+def label_lines(samples: Iterable[LineSample], passes: Sequence[Pass]) -> list[LabelledLine]:
     """Read and vote ``samples``, each in the language its set is named for, and compare each word with the truth."""
-    features: list[tuple[float, ...]] = []
-    right: list[bool] = []
-    documents: list[int] = []
+    labelled: list[LabelledLine] = []
     by_language: dict[str, list[LineSample]] = defaultdict(list)
     for sample in samples:
         by_language[sample.set.partition("_")[0]].append(sample)
     for language, lines in by_language.items():
         readings = read_in_passes([line.pixels for line in lines], passes, language)
+        knows = KnownWords(word_list(language))
         for line, found in zip(lines, readings, strict=True):
-            if not found:
-                continue
-            consensus = voting.vote(found)
-            features += [word.features for word in consensus.words]
-            right += word_labels([word.text for word in consensus.words], line.text)
-            documents += [zlib.crc32(f"{line.set}/{line.page}".encode())] * len(consensus.words)
-    return LabelledWords(np.array(features), np.array(right, dtype=bool), np.array(documents))
+            if found:
+                labelled.append(labelled_vote(f"{line.set}/{line.page}", voting.vote(found, knows=knows), line.text))
+    return labelled
 
 
-def calibrate(words: LabelledWords) -> Fitted:
-    """Fit on all documents; judge by the mean of two halves, each fitted on the other. BadInput for too few words."""
-    if len(words.right) < LEAST_WORDS:
-        raise BadInput(f"{len(words.right)} words are too few to calibrate on; give at least {LEAST_WORDS}.")
-    errors, areas = [], []
-    for half in (0, 1):
-        tested = words.documents % 2 == half
-        if not tested.any() or tested.all():
-            continue
-        model = fit(words.features[~tested], words.right[~tested], FEATURES)
-        confidence = model.apply(words.features[tested])
-        errors.append(expected_calibration_error(confidence, words.right[tested]))
-        areas.append(auroc(confidence, ~words.right[tested]))
-    return Fitted(
-        calibration=fit(words.features, words.right, FEATURES),
-        words=len(words.right),
-        share_right=float(words.right.mean()),
-        ece=float(np.mean(errors)) if errors else float("nan"),
-        auroc=float(np.mean(areas)) if areas else float("nan"),
-    )
+def calibrate(lines: Sequence[LabelledLine]) -> Fitted:
+    """Fit on all documents; judge by tenths of them, each by a fit on the others. BadInput for too few words."""
+    right = labels_of(lines)
+    if len(right) < LEAST_WORDS:
+        raise BadInput(f"{len(right)} words are too few to calibrate on; give at least {LEAST_WORDS}.")
+    if len({line.document for line in lines}) < 2:
+        raise BadInput("All words are of one document; give at least two, so that some are left to test on.")
+    first = _fit(np.array([features for line in lines for features in line.features], dtype=np.float64), right)
+    confidence = held_out(lines, table_of(lines, first), _fit)
+    fitted = replace(first, errors=fit_errors(lines, confidence)).named()
+    return Fitted(fitted, figures_of(lines, confidence, fitted.errors))
+
+
+def _fit(table: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
+    return fit(table, right, FEATURES, directions=DIRECTIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import cv2
 import numpy as np
 
 from transcription.engines.base import Recognizer, Segmenter
+from transcription.engines.halving import in_halves
+from transcription.engines.word_lists import word_list
 from transcription.errors import BadInput
 from transcription.formats.ground_truth import read_ground_truth
 from transcription.htr import voting
-from transcription.htr.calibration import Calibration, auroc, expected_calibration_error, word_labels
+from transcription.htr.calibration import Calibration
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import Enhancement, enhance
 from transcription.htr.evaluation import score_page
+from transcription.htr.known_words import KnownWords
 from transcription.htr.metrics import LineScore, score_line, summarise
-from transcription.htr.records import Consensus, Gray, Hints, LineGeometry, LineImage, ReadingRecord
+from transcription.htr.records import Gray, Hints, LineGeometry, LineImage, ReadingRecord
+from transcription.training.confidences import Confidences
 from transcription.training.datasets import folder_of, load_lines, table_rows
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
@@ -31,7 +36,7 @@ _EDITORIAL = ("[deleted]", "[???]", "[?]", "[*", "*]")
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """An enhancement recipe and the recogniser that reads what it makes."""
+    """An enhancement recipe and the recogniser that reads what it makes; ``voice`` as in ``voting.PassReading``."""
 
     name: str
     engine: str
@@ -39,6 +44,7 @@ class Pass:
     recipe: str = "plain"
     weight: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,9 @@ def read_in_passes(crops: Sequence[Gray], passes: Sequence[Pass], language: str)
     readings: list[list[voting.PassReading]] = [[] for _ in crops]
     for each in passes:
         images = (LineImage(key, enhance(crop, each.recipe, each.options)) for key, crop in enumerate(crops))
-        for result in each.recognizer.recognize(images, Hints(language=language)):
+        for result in in_halves(partial(each.recognizer.recognize, hints=Hints(language=language)), images):
             if isinstance(result, ReadingRecord):
-                readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight))
+                readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight, each.voice))
     return readings
 
 
@@ -80,29 +86,6 @@ def _text(found: list[voting.PassReading]) -> str:
     if not found:
         return ""
     return found[0].reading.text if len(found) == 1 else voting.vote(found).text
-
-
-@dataclass(slots=True)
-class WordConfidences:
-    """Confidences of voted words and whether each is right."""
-
-    confidence: list[float] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-
-    def add(self, consensus: Consensus, reference: str) -> None:
-        self.confidence += [word.confidence for word in consensus.words]
-        self.right += word_labels([word.text for word in consensus.words], reference)
-
-    def figures(self) -> dict[str, float | None]:
-        """AUROC of “this word is wrong” (None when all are alike), expected calibration error, share right, words."""
-        right = np.array(self.right, dtype=bool)
-        area = auroc(self.confidence, ~right)
-        return {
-            "words": len(right),
-            "share_right": float(right.mean()) if len(right) else None,
-            "auroc": None if np.isnan(area) else area,
-            "ece": expected_calibration_error(self.confidence, right),
-        }
 
 
 def evaluate_lines(
@@ -116,24 +99,26 @@ def evaluate_lines(
 ) -> Report:
     """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set.
 
-    With a ``calibration`` the report's "confidence" says how well word confidences tell right from wrong.
+    With a ``calibration`` the report's "confidence" says set by set, and for "all", how far confidences hold.
     """
     scores: dict[str, list[LineScore]] = defaultdict(list)
-    confidences: dict[str, WordConfidences] = defaultdict(WordConfidences)
+    confidences: dict[str, Confidences] = defaultdict(Confidences)
     for name, batch in _line_batches(folder, split, limit, sets):
-        readings = read_in_passes([pixels for _, pixels, _ in batch], passes, name.partition("_")[0])
+        language = name.partition("_")[0]
+        readings = read_in_passes([pixels for _, pixels, _ in batch], passes, language)
+        knows = KnownWords(word_list(language))
         for (document, _, reference), found in zip(batch, readings, strict=True):
             if calibration and found:
-                consensus = voting.vote(found, calibration=calibration)
+                consensus = voting.vote(found, calibration=calibration, knows=knows)
                 text = consensus.text
                 for group in (name, "all"):
-                    confidences[group].add(consensus, reference)
+                    confidences[group].add(f"{name}/{document}", consensus, reference)
             else:
                 text = _text(found)
             scores[name].append(score_line(document, reference, text))
     made = report(_some(scores, folder, split))
     if calibration:
-        made["confidence"] = {name: words.figures() for name, words in sorted(confidences.items())}
+        made["confidence"] = {name: each.figures(calibration.errors) for name, each in sorted(confidences.items())}
     return made
 
 

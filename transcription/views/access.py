@@ -13,7 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, resolve_url
 
-from transcription.models import Collection, Export, Original, Page, Role, Upload
+from transcription.models import Collection, Export, Original, Page, Role, Trial, Upload
 
 
 class SignedInRequest(HttpRequest):
@@ -63,6 +63,11 @@ def original_or_404(request: SignedInRequest, pk: UUID) -> Original:
 def export_or_404(request: SignedInRequest, pk: UUID) -> Export:
     exports = Export.objects.visible_to(request.user).select_related("collection")
     return get_object_or_404(exports, pk=pk)
+
+
+def trial_or_404(request: SignedInRequest, pk: UUID, role: Role = Role.STAFF) -> Trial:
+    trials = Trial.objects.visible_to(request.user, role).select_related("collection", "author", "profile_version")
+    return get_object_or_404(trials, pk=pk)
 
 
 def holds(request: SignedInRequest, collection: Collection, role: Role) -> bool:

@@ -20,6 +20,7 @@ from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.keyset import Slice, paged
 from transcription.views.overview import segments
+from transcription.views.promise import note_of
 from transcription.views.vocabulary import stale_pages
 
 PAGE_SIZE = 60
@@ -58,6 +59,7 @@ def collection_page(request: SignedInRequest, pk: int) -> HttpResponse:
     collection = collection_or_404(request, pk)
     context = _live(request, collection) | _grid(request, collection)
     context["stale_pages"] = stale_pages(collection)
+    context["note"] = note_of(collection)
     context["documents"] = Document.objects.filter(collection=collection).order_by("pk")[:200]
     return render(request, "transcription/collection.html", context)
 

@@ -20,6 +20,7 @@ from tests.factories import (
     create_page,
     create_run,
     create_term,
+    create_trial,
     create_upload,
     create_user,
     create_vote,
@@ -42,9 +43,12 @@ OF_COLLECTION = {
     "vocabulary_rerun": ("post", Role.ADMIN, 302),
     "vocabulary_download": ("get", Role.STAFF, 200),
     "term_add": ("post", Role.STAFF, 422),
-    "enhancement": ("get", Role.STAFF, 200),
-    "enhancement_rerun": ("post", Role.ADMIN, 302),
+    "passes": ("get", Role.STAFF, 200),
+    "passes_rerun": ("post", Role.ADMIN, 302),
+    "profile_name": ("post", Role.ADMIN, 422),
+    "trial_start": ("post", Role.ADMIN, 422),
     "budget": ("get", Role.LEAD, 200),
+    "promise": ("get", Role.ADMIN, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
     "upload_new": ("get", Role.STAFF, 200),
@@ -64,7 +68,12 @@ OF_OTHERS = {
     "upload_file": ("post", Role.STAFF, 422),
     "upload_status": ("get", Role.STAFF, 200),
     "export_download": ("get", Role.STAFF, 200),
-    "enhancement_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_enhancement
+    "profile_remove": ("post", Role.ADMIN, 404),  # only for whoever named it; tested in test_passes
+    "trial": ("get", Role.STAFF, 200),
+    "trial_live": ("get", Role.STAFF, 286),
+    "trial_use": ("post", Role.ADMIN, 302),
+    "trial_discard": ("post", Role.ADMIN, 302),
+    "passes_page": ("get", Role.STAFF, 404),  # no page has an image here; they are tested in test_passes
     "enhanced_region": ("get", Role.STAFF, 404),
     "enhanced_line": ("get", Role.STAFF, 404),
     "page": ("get", Role.STAFF, 200),
@@ -114,7 +123,11 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "export_download": lambda: [
             Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file="exports/1.zip").pk
         ],
-        "enhancement_page": lambda: [collection.pk, 1],
+        "profile_remove": lambda: [collection.pk, 0],
+        **dict.fromkeys(
+            ("trial", "trial_live", "trial_use", "trial_discard"), lambda: [create_trial(collection=collection).pk]
+        ),
+        "passes_page": lambda: [collection.pk, 1],
         "enhanced_region": lambda: [page.pk],
         "enhanced_line": lambda: [page.pk, place.line_id],
         "page": lambda: [page.pk],

@@ -93,7 +93,8 @@ class Decoder:
                     self._end(sequence, running, free)
                     yield result
         finally:
-            for sequence in list(running):
+            # All of them: one whose prompt failed in the middle runs nothing and yet holds what was decoded of it.
+            for sequence in range(self._context.sequences):
                 self._end(sequence, running, free)
 
     def _begin(self, task: Task, sequence: int, running: dict[int, _Running]) -> Answer | ItemError | None:

@@ -17,7 +17,7 @@ import llama_cpp.mtmd_cpp as mtmd
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.engines.llama_runtime import Floats, LlamaContext, LlamaModel, complaints, route_logs
+from transcription.engines.llama_runtime import Floats, LlamaContext, LlamaModel, complaints, refusal, route_logs
 from transcription.engines.llamacpp.embedding_cache import EmbeddingCache, image_key
 from transcription.engines.registry import file_digest
 from transcription.errors import EngineFailure, WeightsError
@@ -79,7 +79,7 @@ class Vision:
         complaints()
         self._pointer: Any = mtmd.mtmd_init_from_file(str(projector).encode(), model.pointer, parameters)
         if not self._pointer:
-            raise WeightsError(f"llama.cpp cannot load {projector.name} for this model: {complaints()}.")
+            raise refusal(WeightsError, f"llama.cpp cannot load {projector.name} for this model")
         self._free = weakref.finalize(self, mtmd.mtmd_free, self._pointer)
         if not mtmd.mtmd_support_vision(self._pointer):
             raise WeightsError(f"{projector.name} has no vision encoder; choose the model's mmproj file.")
@@ -113,7 +113,7 @@ class Vision:
             return kept
         complaints()
         if mtmd.mtmd_encode_chunk(self._pointer, piece.chunk):
-            raise EngineFailure(f"llama.cpp cannot encode this image: {complaints()}.")
+            raise refusal(EngineFailure, "llama.cpp cannot encode this image")
         found = mtmd.mtmd_get_output_embd(self._pointer)
         values: Floats = np.ctypeslib.as_array(found, shape=(piece.count, self._model.n_embd)).copy()
         self._cache.put(piece.key, values)

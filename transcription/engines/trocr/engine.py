@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import torch
 
+from transcription.engines import memory
 from transcription.engines.batching import bad_crop
 from transcription.engines.device import choose_device
 from transcription.engines.trocr.checkpoint import load_checkpoint
 from transcription.engines.trocr.network import Network, TrocrPrecision
 from transcription.engines.trocr.search import EarlyStopping, Found, Rules
 from transcription.engines.trocr.spelling import Spelling, Spelt, stored
-from transcription.errors import EngineFailure
+from transcription.errors import EngineFailure, OutOfMemory
 from transcription.htr.records import Hints, Hypothesis, ItemError, LineImage, ReadingRecord, TextScores, Usage
 
 # In a batch; estimates: each step reads all of the decoder's weights, so the more lines share that the better, but what
@@ -50,8 +51,8 @@ class TrOcr:
     32-bit floats, "int8" whole numbers of eight bits (CPUs only), "bfloat16" and "float16" (GPUs only) just these.
     ``beams`` > 1 weighs several texts a line, which come as the reading's n-best. ``max_new_tokens`` 0 goes by a line's
     width. ``stop_repeats``: a text is given up after so many tokens of one stretch over and over; 0 never does.
-    ``batch_lines`` 0 is what suits the device; a batch that does not fit into memory is halved. ``compile`` compiles
-    the encoder, which pays on GPUs after some minutes.
+    ``batch_lines`` 0 is what suits the device. ``compile`` compiles the encoder, which pays on GPUs after some minutes.
+    Reading and scoring raise OutOfMemory where a batch does not fit; `engines.halving` then asks for fewer lines.
 
     Raises WeightsError when the folder is no whole checkpoint, EngineFailure when the device cannot do what is asked.
     """
@@ -131,30 +132,18 @@ class TrOcr:
         items: Sequence[Item],
         work: Callable[[Sequence[Item]], list[Result]],
         line_of: Callable[[Item], LineImage],
-    ) -> Iterator[Result | ItemError]:
-        """Do ``work`` on items of like length together; what memory does not hold at once is halved."""
+    ) -> Iterator[Result]:
+        """Do ``work`` on items of like length together."""
         waiting = sorted(items, key=lambda item: tokens_for(line_of(item)))
-        batches = [waiting[at : at + self._batch_lines] for at in range(0, len(waiting), self._batch_lines)][::-1]
-        while batches:
-            batch = batches.pop()
+        for at in range(0, len(waiting), self._batch_lines):
+            batch = waiting[at : at + self._batch_lines]
             try:
                 results = work(batch)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise EngineFailure(f"The network failed on {len(batch)} lines: {error}") from error
-                results = []
-            if results:
-                yield from results
-                continue
-            gc.collect()
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            if len(batch) == 1:
-                message = "There is not enough memory to read this line, even by itself; free some and read it again."
-                yield ItemError(line_of(batch[0]).key, "out-of-memory", message)
-            else:
-                middle = len(batch) // 2
-                batches += [batch[middle:], batch[:middle]]
+                if memory.ran_out(error):
+                    raise OutOfMemory(f"The network had not enough memory for {len(batch)} lines: {error}") from error
+                raise EngineFailure(f"The network failed on {len(batch)} lines: {error}") from error
+            yield from results
 
     def _read(self, lines: Sequence[LineImage]) -> list[ReadingRecord | ItemError]:
         started = time.perf_counter()
@@ -261,14 +250,6 @@ def shares(first: str, weighed: Sequence[tuple[str, float]]) -> tuple[Hypothesis
     whole = sum(beliefs.values())
     order = sorted(beliefs, key=lambda text: (text != first, -beliefs[text]))
     return tuple(Hypothesis(text, beliefs[text] / whole) for text in order)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """torch says it in words where it has no class for it (the CPU's allocator)."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error).lower()
-    return "out of memory" in said or "not enough memory" in said or "can't allocate memory" in said
 
 
 def _text_scores(pair: _Pair, log_probs: Sequence[float]) -> TextScores | ItemError:

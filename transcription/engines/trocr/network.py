@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.trocr.modeling_trocr import TrOCRForCausalLM
 
+from transcription.engines import memory
 from transcription.engines.device import number_type
 from transcription.engines.trocr.checkpoint import Checkpoint, Signs
 from transcription.engines.trocr.decoder import SteppingDecoder
@@ -95,9 +96,9 @@ class Network:
         if self._compiled is not None:
             try:
                 return self._compiled(images).last_hidden_state  # type: ignore[no-any-return]
-            except torch.OutOfMemoryError:
-                raise
             except RuntimeError as error:  # what torch's compilers raise is a RuntimeError too
+                if memory.ran_out(error):
+                    raise
                 logger.warning("The encoder could not be compiled and runs as it is: %s", str(error)[:300])
                 self._compiled = None
         return self._encoder(images).last_hidden_state  # type: ignore[no-any-return]

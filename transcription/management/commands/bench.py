@@ -1,6 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --search]`: what the parts of reading cost on this
-machine, and how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself; with
---search what a search costs. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search]`: what the parts of
+reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
+here; with --search what a search costs. JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from transcription.errors import WeightsError
 from transcription.formats.decode import extract, probe
@@ -24,6 +24,7 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
@@ -32,6 +33,7 @@ from transcription.training.evaluation import recipes_of
 from transcription.training.layout_benchmarks import measure_segmenters
 from transcription.training.sample import render_sample
 from transcription.training.trocr_benchmarks import measure_trocr
+from transcription.training.vote_benchmarks import measure_vote
 
 PAGES = 6
 
@@ -50,11 +52,34 @@ class Command(BaseCommand):
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
         only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
         only.add_argument("--search", action="store_true", help="only searches among --lines lines, in minutes")
+        only.add_argument(
+            "--recognize",
+            nargs="?",
+            const="",
+            metavar="FOLDER",
+            help="only the recognize step against its engine alone, on drawn pages or the images of a folder;"
+            " starts servers of its own for it",
+        )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
+        only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
         parser.add_argument("--lines", type=int, default=1_000_000)
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        runs: int,
+        engines: bool,
+        segmenters: bool,
+        trocr: bool,
+        llama: bool,
+        recognize: str | None,
+        **options: Any,
+    ) -> None:
+        if options["vote"]:
+            report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
+            self.stdout.write(json.dumps(report, indent=2))
+            return
         if options["search"]:
             found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
             self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
@@ -65,18 +90,35 @@ class Command(BaseCommand):
             return
         only = "engines" if engines else "segmenters" if segmenters else ""
         with tempfile.TemporaryDirectory() as folder:
+            if recognize is not None:
+                scans = _images_in(Path(recognize)) if recognize else _drawn(Path(folder) / "scans")
+                measured = measure_recognize(Path(folder) / "longhand", scans, rounds=runs)
+                self.stdout.write(json.dumps({"machine": _machine(), "recognize": measured}, indent=2))
+                return
             if llama:
                 report = {"machine": _machine()} | _llama(Path(folder), runs)
                 self.stdout.write(json.dumps(report, indent=2))
                 return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
             if not only:
-                report |= _llama(Path(folder), runs)
+                report |= _llama(Path(folder), runs) | {"vote": measure_vote(rounds=runs)}
         self.stdout.write(json.dumps(report, indent=2))
 
 
 def _machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
+
+
+def _drawn(folder: Path) -> list[Path]:
+    """Scans of the sample that hold one page each."""
+    return [file.path for file in render_sample(folder) if file.path.suffix == ".jpg" and file.pages][:PAGES]
+
+
+def _images_in(folder: Path) -> list[Path]:
+    scans = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".tif"})
+    if not scans:
+        raise CommandError(f"{folder} holds no image (.jpg, .png, .tif) to read; name a folder of scans.")
+    return scans[:PAGES]
 
 
 def _llama(folder: Path, runs: int) -> dict[str, Any]:
@@ -90,14 +132,14 @@ def _llama(folder: Path, runs: int) -> dict[str, Any]:
 
 def _measure(folder: Path, runs: int, *, only: str) -> dict[str, Any]:
     began = time.perf_counter()
-    files = [file for file in render_sample(folder / "scans") if file.path.suffix == ".jpg" and file.pages][:PAGES]
+    files = _drawn(folder / "scans")
     drawn = time.perf_counter() - began
     pyramids = [folder / f"{number}.tif" for number in range(len(files))]
 
     def prepare() -> None:
         for file, pyramid in zip(files, pyramids, strict=True):
-            probe(file.path, file.name)
-            extract(file.path, file.name, 0, pyramid, pyramid.with_suffix(".jpg"))
+            probe(file, file.name)
+            extract(file, file.name, 0, pyramid, pyramid.with_suffix(".jpg"))
 
     prepare()
     images = [read_gray(pyramid)[0] for pyramid in pyramids]
