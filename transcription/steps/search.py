@@ -34,6 +34,7 @@ from transcription.steps.similar_words import SimilarWord, similar_words, sugges
 PAGE_SIZE = 20
 MOST_COUNTED = 1000
 MOST_SUGGESTIONS = 6
+_FEW = 20_000  # lines, of a million, whose entries are sooner read than passed over
 _PATIENCE_SECONDS = 5
 _CANCELLED = "57014"  # SQLSTATE
 
@@ -252,10 +253,11 @@ def _rows(this: _Search, level: Level) -> QuerySet[SearchLine] | None:
     new, spellings, earlier = _spellings(this, level)
     if not new:
         return None
-    any_new = " | ".join(quoted(word) for word in new)
-    similar = this.rows.filter(every__matches=any_new)
+    similar = this.rows
     if len(query.words) > 1:
         similar = similar.filter(every__matches=query.tsquery(spellings))
+    if len(query.words) == 1 or sum(new.values()) <= _FEW:  # else implied, and no help
+        similar = similar.filter(every__matches=" | ".join(quoted(word) for word in new))
     return similar.exclude(every__matches=query.tsquery(earlier))
 
 
@@ -280,11 +282,14 @@ def _way(this: _Search, level: Level, wanted: int) -> Way:
         return Way.LOOKED_UP  # other readings of a frequent word are rare
     if this.filters.document is not None:
         return Way.WALKED  # it has an order of its own, and not many lines
-    expected = expected_lines(this.query, this.collections)
-    if level >= Level.NEAR:
-        similar = sum(_spellings(this, level)[0].values())
-        alone = len(this.query.words) == 1
-        expected = replace(expected, fetched=similar, found=similar if alone else min(similar, expected.found))
+    if level == Level.TEXT:
+        expected = expected_lines(this.query, this.collections)
+    else:
+        lines = {word: sum(each.lines for each in others) for word, others in this.similar_words().items()}
+        expected = expected_lines(this.query, this.collections, lines)
+        # Each has at least one of the spellings that make the level.
+        new = sum(_spellings(this, level)[0].values())
+        expected = replace(expected, fetched=min(new, expected.fetched), found=min(new, expected.found))
     way = expected.way(wanted)
     # How rare states and days make what is met in walking, the planner knows better.
     return Way.AS_PLANNED if way == Way.WALKED and this.filters.loose else way

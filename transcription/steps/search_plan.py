@@ -6,7 +6,7 @@ three hits. The index counts its words exactly, so search decides for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -52,10 +52,13 @@ class Expected:
         return Way.WALKED if walked < self.fetched else Way.LOOKED_UP
 
 
-def expected_lines(query: Query, collections: Sequence[int] | None) -> Expected:
-    """What is to be expected of ``query``, as if its words knew nothing of each other."""
+def expected_lines(
+    query: Query, collections: Sequence[int] | None, similar: Mapping[str, int] | None = None
+) -> Expected:
+    """What is to be expected of ``query``, as if its words knew nothing of each other. ``similar``: how many lines more
+    have a word in other spellings that will do, by the word."""
     there = max(1, lines_with(EVERY_LINE, collections))
-    counts = [lines_of_word(word, collections) for term in query.terms for word in term.words]
+    counts = [lines_of_word(word, collections) + (similar or {}).get(word.whole, 0) for word in query.words]
     fetched = there * prod(min(1.0, count / there) for count in counts)
     pairs = sum(len(term.words) - 1 for term in query.terms)
     return Expected(fetched, fetched * _SIDE_BY_SIDE**pairs, walked_over(collections, there))
