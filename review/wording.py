@@ -44,6 +44,8 @@ def texts() -> dict[str, str]:
         "doubtful_words": _("doubtful words checked"),
         "nothing": _("(nothing)"),
         "edit": _("edit…"),
+        "why": _("why?"),
+        "noWhy": _("A person wrote this word; no vote stands behind it."),
         "line": _("Line {position}"),
         "editLine": _("Text of line {position}"),
         "emptyLine": _("(no text)"),

@@ -15,7 +15,7 @@ const make = (name, properties = {}, ...children) => {
 };
 
 export class Lines {
-  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm and edit. */
+  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why and conflict. */
   constructor(list, page, { say, t, act, drafts }) {
     Object.assign(this, { list, page, say, t, act, drafts });
     this.field = null;
@@ -47,7 +47,7 @@ export class Lines {
       type: "button", className: "line-number", tabIndex: -1, textContent: line.position,
       ariaLabel: this.t("line", { position: line.position }),
     });
-    const text = make("div", { className: "line-text" });
+    const text = make("div", { className: "line-text", dir: "auto" });
     line.words.forEach((word, j) => {
       if (j) text.append(" ");
       text.append(this.#word(word, j, here));
@@ -112,7 +112,7 @@ export class Lines {
     if (this.page.readOnly || (!unsure && !word.alternatives.length)) return [];
     const choice = (key, text, note, dataset, extra = "") => make("li", {},
       make("button", { type: "button", className: "choice", tabIndex: -1, dataset },
-        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, textContent: text }),
+        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, dir: "auto", textContent: text }),
         make("span", { className: "choice-note", textContent: note })));
     const list = make("ol", { className: "choices" });
     list.setAttribute("role", "list");
@@ -121,6 +121,7 @@ export class Lines {
       list.append(choice(k + 1, other.text || this.t("nothing"), this.#passes(other.passes), { take: k }));
     });
     list.append(choice("e", this.t("edit"), "", { edit: "" }, "choice-verb"));
+    if (word.index !== null) list.append(choice("w", this.t("why"), "", { why: "" }, "choice-verb"));
     return [list];
   }
 
@@ -171,6 +172,7 @@ export class Lines {
     if (target.closest("[data-conflict]")) this.act.conflict(this.page.lines[i]);
     else if (choice && "take" in choice.dataset) this.act.take(Number(choice.dataset.take));
     else if (choice && "confirm" in choice.dataset) this.act.confirm();
+    else if (choice && "why" in choice.dataset) this.act.why();
     else if (target.closest("[data-edit]")) this.edit(i, this.page.line === i ? this.page.word : null);
     else if (target.closest(".word-current")) this.edit(i, this.page.word);
     else if (target.closest(".word")) this.page.go(i, Number(target.closest(".word").dataset.word));
@@ -185,7 +187,7 @@ export class Lines {
     if (i !== this.page.line) this.page.go(i, word, { focus: false });
     const row = this.rows[i];
     const area = make("textarea", {
-      className: "line-field", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
+      className: "line-field", dir: "auto", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
       ariaLabel: this.t("editLine", { position: line.position }),
     });
     this.field = { line: i, area, from: line.text };
