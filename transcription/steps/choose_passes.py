@@ -15,8 +15,8 @@ from transcription.errors import BadInput
 from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, Page, PageState, Profile, ProfileVersion
 from transcription.steps.profiles import (
+    BUNDLED,
     DEFAULT_ENGINE,
-    DEFAULT_PROFILE,
     PassRecipe,
     calibration_for,
     profile_version_of,
@@ -43,15 +43,16 @@ class ChosenPass:
 def choose_passes(*, collection: Collection, passes: Sequence[ChosenPass]) -> ProfileVersion:
     """Read the collection's pages with ``passes`` from now on; runs that were begun keep theirs.
 
-    The bundled passes mean the bundled profile, which goes with what later versions of Longhand bundle. Raises
+    The passes of a bundled profile mean that profile, which goes with what later versions of Longhand bundle. Raises
     BadInput, having changed nothing, for none, too many, the same one twice or an absurd weight.
     """
     checked = sorted((replace(each, weight=_weight(each)) for each in passes), key=lambda each: each.stage)
     _check(checked)
     with transaction.atomic():
         locked = Collection.objects.select_for_update().get(pk=collection.pk)
-        if checked == bundled_passes():
-            profile, _ = Profile.objects.get_or_create(name=DEFAULT_PROFILE)
+        bundled = _bundled(checked)
+        if bundled is not None:
+            profile, _ = Profile.objects.get_or_create(name=bundled)
         else:
             choice = [as_choice(each) for each in checked]
             profile, _ = Profile.objects.update_or_create(name=own_profile(locked), defaults={"choice": choice})
@@ -82,6 +83,11 @@ def present_passes(collection: Collection) -> list[ChosenPass]:
 def bundled_passes() -> list[ChosenPass]:
     """The passes that Longhand brings."""
     return _chosen(stages_of(None))
+
+
+def _bundled(passes: list[ChosenPass]) -> str | None:
+    """The bundled profile with just these passes in just this order."""
+    return next((name for name, stages in BUNDLED.items() if _chosen(stages) == passes), None)
 
 
 def is_calibrated(collection: Collection) -> bool:
@@ -140,7 +146,7 @@ def _check(passes: Sequence[ChosenPass]) -> None:
 
 def _present_stages(collection: Collection) -> list[list[PassRecipe]]:
     profile = collection.profile
-    if profile is None or profile.name == DEFAULT_PROFILE or profile.choice is not None:
+    if profile is None or profile.name in BUNDLED or profile.choice is not None:
         return stages_of(profile)
     return _stages_of_version(profile.versions.latest("number"))
 

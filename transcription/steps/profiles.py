@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,6 @@ from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, PassVersion, Profile, ProfileVersion, StagePass
 
 DEFAULT_PROFILE = "starter"
-CALIBRATION = "starter-calibration.json"
 LONGEST_NAME = 50  # characters of an enhancement in a pass's name
 
 
@@ -53,6 +53,9 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [
 ]
 DEFAULT_ENGINE = "starter"
 
+# The profiles that Longhand brings, by name. Word confidence is fitted for each of them.
+BUNDLED: dict[str, list[list[PassRecipe]]] = {DEFAULT_PROFILE: DEFAULT_STAGES}
+
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
@@ -84,8 +87,10 @@ def segmenter_in_use() -> str:
 def profile_version_of(collection: Collection) -> ProfileVersion:
     """The version that a run of ``collection`` starting now is pinned to."""
     profile = collection.profile
-    if profile is None or profile.name == DEFAULT_PROFILE:
+    if profile is None:
         return default_profile_version()
+    if profile.name in BUNDLED:
+        return version_at_present(profile.name, BUNDLED[profile.name])
     if profile.choice is not None:
         return version_at_present(profile.name, stages_of(profile))
     return profile.versions.latest("number")
@@ -97,12 +102,12 @@ def default_profile_version() -> ProfileVersion:
 
 
 def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
-    """The passes of a profile as they are declared or were chosen, stage by stage; the bundled ones for None.
+    """The passes of a profile as they are declared or were chosen, stage by stage; the usual ones for None.
 
     Raises BadRecipe where a choice names what this version of Longhand does not have.
     """
     if profile is None or profile.choice is None:
-        return DEFAULT_STAGES
+        return BUNDLED.get(profile.name, DEFAULT_STAGES) if profile is not None else DEFAULT_STAGES
     stages: dict[int, list[PassRecipe]] = {}
     for each in profile.choice:
         seen = Enhancement.parse(each["enhancement"])
@@ -112,14 +117,21 @@ def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
 
 
 def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
-    """The shipped calibration where the passes are the bundled ones, in any order; None elsewhere: it would lie."""
+    """The shipped calibration where the passes are those of a bundled profile, in any order; None elsewhere: it would
+    lie."""
+    name = bundled_name(stages)
+    return shipped_calibration(name) if name is not None else None
+
+
+def bundled_name(stages: list[list[PassRecipe]]) -> str | None:
+    """The bundled profile that has these passes, in any order within a stage; None where there is none."""
 
     def said(of: list[list[PassRecipe]]) -> list[list[str]]:
         return [
             sorted(_sha256([each.recipe, each.options, each.engine, each.weight]) for each in stage) for stage in of
         ]
 
-    return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
+    return next((name for name, bundled in BUNDLED.items() if said(bundled) == said(stages)), None)
 
 
 def version_at_present(name: str, stages: list[list[PassRecipe]]) -> ProfileVersion:
@@ -182,9 +194,14 @@ def _pass_version(recipe: PassRecipe) -> PassVersion:
     return version
 
 
-def shipped_calibration() -> dict[str, Any] | None:
-    """The bundled profile's word calibration as JSON values; None where none was fitted."""
-    path = WEIGHTS / CALIBRATION
+def calibration_file(name: str) -> Path:
+    """Where the word calibration of the bundled profile ``name`` is kept."""
+    return WEIGHTS / f"{name}-calibration.json"
+
+
+def shipped_calibration(name: str = DEFAULT_PROFILE) -> dict[str, Any] | None:
+    """A bundled profile's word calibration as JSON values; None where none was fitted."""
+    path = calibration_file(name)
     if not path.exists():
         return None
     bundle: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

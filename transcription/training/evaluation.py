@@ -22,6 +22,7 @@ from transcription.htr.evaluation import score_page
 from transcription.htr.metrics import LineScore, score_line, summarise
 from transcription.htr.records import Consensus, Gray, Hints, LineGeometry, LineImage, ReadingRecord
 from transcription.training.datasets import folder_of, load_lines, table_rows
+from transcription.training.gain import gain_over_best
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 GROUND_TRUTHS = (".xml", ".txt")
@@ -116,9 +117,11 @@ def evaluate_lines(
 ) -> Report:
     """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set.
 
-    With a ``calibration`` the report's "confidence" says how well word confidences tell right from wrong.
+    With a ``calibration`` the report's "confidence" says how well word confidences tell right from wrong. With several
+    passes "passes" has the figures of each alone, and "gain" what the vote gains over the best of them.
     """
     scores: dict[str, list[LineScore]] = defaultdict(list)
+    singles: dict[str, dict[str, list[LineScore]]] = {each.name: defaultdict(list) for each in passes}
     confidences: dict[str, WordConfidences] = defaultdict(WordConfidences)
     for name, batch in _line_batches(folder, split, limit, sets):
         readings = read_in_passes([pixels for _, pixels, _ in batch], passes, name.partition("_")[0])
@@ -131,7 +134,13 @@ def evaluate_lines(
             else:
                 text = _text(found)
             scores[name].append(score_line(document, reference, text))
+            alone = {each.pass_name: each.reading.text for each in found}
+            for each, lines in singles.items():
+                lines[name].append(score_line(document, reference, alone.get(each, "")))
     made = report(_some(scores, folder, split))
+    if len(singles) > 1:
+        made["passes"] = {each: report(lines) for each, lines in singles.items()}
+        made["gain"] = gain_over_best(scores, singles)
     if calibration:
         made["confidence"] = {name: words.figures() for name, words in sorted(confidences.items())}
     return made

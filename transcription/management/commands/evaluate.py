@@ -14,8 +14,8 @@ from transcription.engines.tesseract import Tesseract
 from transcription.errors import LonghandError
 from transcription.htr.calibration import Calibration
 from transcription.steps.profiles import (
+    BUNDLED,
     DEFAULT_PROFILE,
-    DEFAULT_STAGES,
     registry,
     segmenter_in_use,
     shipped_calibration,
@@ -37,7 +37,10 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
-        reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
+        reader.add_argument(
+            "--profile",
+            help="all passes of a bundled profile and their vote (default: starter)",
+        )
         parser.add_argument("--segmenter", help="what finds lines: learned or classical (default: that of new runs)")
         parser.add_argument(
             "--recognition", action="store_true", help="layout: also what is read on true lines and on those found"
@@ -113,26 +116,26 @@ class Command(BaseCommand):
         else:
             passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
-            calibration = None if options["engine"] else _calibration()
+            calibration = None if options["engine"] else _calibration(options["profile"] or DEFAULT_PROFILE)
             return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
         reader = page_reader(registry().segmenter(options["segmenter"] or segmenter_in_use()), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 
-def _calibration() -> Calibration | None:
+def _calibration(profile: str) -> Calibration | None:
     """The bundle that the bundled profile is shipped with."""
-    bundle = shipped_calibration()
+    bundle = shipped_calibration(profile)
     return Calibration.from_json(json.dumps(bundle)) if bundle else None
 
 
 def passes_of_profile(name: str) -> list[Pass]:
-    """The passes of the bundled profile, their engines loaded."""
-    if name != DEFAULT_PROFILE:
-        raise CommandError(f"No profile is called “{name}”; there is {DEFAULT_PROFILE}.")
+    """The passes of a bundled profile, of all its stages, their engines loaded."""
+    if name not in BUNDLED:
+        raise CommandError(f"No profile is called “{name}”; there are {', '.join(BUNDLED)}.")
     return [
-        Pass(recipe.name, recipe.engine, registry().recognizer(recipe.engine), recipe.recipe, recipe.weight)
-        for stage in DEFAULT_STAGES
-        for recipe in stage
+        Pass(each.name, each.engine, registry().recognizer(each.engine), each.recipe, each.weight, each.options)
+        for stage in BUNDLED[name]
+        for each in stage
     ]
 
 
@@ -152,6 +155,14 @@ def _as_table(report: Report) -> str:
     rows.append(
         f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
     )
+    if "gain" in report:
+        for name, figures in report["passes"].items():
+            rows.append(f"{name:<40}{figures['mean']['cer_normalised']:>8.3f}")
+        gain = report["gain"]["mean"]
+        rows.append(
+            f"the vote misreads {gain['gain']:.1%} less than {report['gain']['over']}, the best of them "
+            f"(95 %: {gain['gain_low']:.1%} to {gain['gain_high']:.1%})"
+        )
     if "confidence" in report:
         words = report["confidence"]["all"]
         area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
