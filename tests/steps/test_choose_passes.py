@@ -45,8 +45,10 @@ def names(version: ProfileVersion) -> list[str]:
 
 def test_a_new_collection_is_read_with_the_bundled_passes(collection: Collection) -> None:
     assert present_passes(collection) == bundled_passes()
-    assert [str(each.enhancement) for each in bundled_passes()] == ["plain", "clahe", "background", "adaptive"]
-    assert [each.weight for each in bundled_passes()] == [1.0, 1.0, 1.0, 0.7]
+    assert [str(each.enhancement) for each in bundled_passes()] == [
+        *("stretch:slant=-0.15", "stretch:height=1.07", "stretch:width=1.17", "stretch:width=1.33"),
+        "stretch:width=1,slant=-0.2",
+    ]
     assert is_calibrated(collection)
 
 
@@ -66,9 +68,9 @@ def test_chosen_passes_make_an_immutable_version_of_the_collections_own_profile(
 
 def test_an_unchanged_recipe_is_the_pass_that_the_bundled_profile_has(collection: Collection) -> None:
     bundled = default_profile_version()
-    version = choose_passes(collection=collection, passes=passes("clahe:clip_limit=2,tiles=8", "blur"))
+    version = choose_passes(collection=collection, passes=passes("stretch:width=1.17,height=1", "blur"))
     shared = set(version.passes.values_list("pk", flat=True)) & set(bundled.passes.values_list("pk", flat=True))
-    assert PassVersion.objects.get(pk=shared.pop()).name == "clahe+starter"
+    assert PassVersion.objects.get(pk=shared.pop()).name == "stretch:width=1.17+starter"
 
 
 def test_the_bundled_passes_mean_the_bundled_profile(collection: Collection) -> None:
@@ -105,7 +107,7 @@ class TestCalibration:
         assert not is_calibrated(collection)
 
     def test_nor_where_the_weights_are_others(self, collection: Collection) -> None:
-        others = [ChosenPass(each.enhancement, 1.0) for each in bundled_passes()]
+        others = [ChosenPass(each.enhancement, 0.9) for each in bundled_passes()]
         assert choose_passes(collection=collection, passes=others).calibration is None
 
     def test_holds_for_the_bundled_passes_in_another_order(self, collection: Collection) -> None:
