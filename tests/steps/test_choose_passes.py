@@ -22,7 +22,15 @@ from transcription.steps.choose_passes import (
 )
 from transcription.steps.control import rerun
 from transcription.steps.create import create_collection as make_collection
-from transcription.steps.profiles import DEFAULT_PROFILE, default_profile_version, profile_version_of, segmenter_in_use
+from transcription.steps.profiles import (
+    BUNDLED,
+    DEFAULT_PROFILE,
+    THOROUGH,
+    default_profile_version,
+    profile_version_of,
+    segmenter_in_use,
+    shipped_calibration,
+)
 from transcription.steps.purge import purge_collection
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +86,18 @@ def test_the_bundled_passes_mean_the_bundled_profile(collection: Collection) -> 
     version = choose_passes(collection=collection, passes=bundled_passes())
     assert version == default_profile_version()
     assert Collection.objects.get(pk=collection.pk).profile == Profile.objects.get(name=DEFAULT_PROFILE)
+
+
+def test_the_passes_of_the_thorough_profile_mean_it_with_its_own_calibration(collection: Collection) -> None:
+    thorough = [ChosenPass(Enhancement.stored(e.recipe, e.options), e.weight, e.engine) for e in BUNDLED[THOROUGH][0]]
+    version = choose_passes(collection=collection, passes=thorough)
+    assert version.profile.name == THOROUGH
+    assert {each.engine for each in version.passes.all()} == {"starter", "starter-tall"}
+    assert version.calibration == shipped_calibration(THOROUGH) != default_profile_version().calibration
+    fresh = Collection.objects.get(pk=collection.pk)
+    assert present_passes(fresh) == thorough
+    assert is_calibrated(fresh)
+    assert profile_version_of(fresh) == version
 
 
 def test_a_collection_without_a_profile_of_its_own_takes_no_others_passes(collection: Collection) -> None:

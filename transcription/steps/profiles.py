@@ -49,7 +49,14 @@ DEFAULT_STAGES: list[list[PassRecipe]] = [[PassRecipe("stretch", "starter", opti
 DEFAULT_ENGINE = "starter"
 
 # The profiles that Longhand brings, by name. Word confidence is fitted for each of them.
-BUNDLED: dict[str, list[list[PassRecipe]]] = {DEFAULT_PROFILE: DEFAULT_STAGES}
+THOROUGH = "thorough"
+BUNDLED: dict[str, list[list[PassRecipe]]] = {
+    DEFAULT_PROFILE: DEFAULT_STAGES,
+    # A second network beside the first: takes half as long again and more, and gains what no further look of one gains.
+    THOROUGH: [
+        [*DEFAULT_STAGES[0], *(PassRecipe("stretch", "starter-tall", options=look) for look in (_LOOKS[0], _LOOKS[2]))]
+    ],
+}
 
 
 @lru_cache(maxsize=1)
