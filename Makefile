@@ -8,7 +8,7 @@ PYTHON := $(VENV)/bin/python
 RUN_EXTRAS := embedded,engines
 TEST_EXTRAS := embedded,engines,llamacpp,dev
 
-.PHONY: help install install-test run test check bench stop clean
+.PHONY: help install install-test run test check bench messages stop clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -47,6 +47,10 @@ check: install-test  ## Lint, format, types, import contracts, migrations, templ
 
 bench: install  ## Measure speed and accuracy on this machine
 	@$(PYTHON) manage.py bench
+
+messages: install  ## Collect what the screens say into locale/, and compile what is translated (needs gettext)
+	$(PYTHON) manage.py makemessages --all --no-location --no-obsolete --no-wrap --ignore .venv --ignore build --ignore tests --ignore training-runs
+	$(PYTHON) manage.py compilemessages --ignore .venv
 
 stop: ## Stop a running Longhand of this folder, servers included
 	@sh scripts/stop.sh $(PYTHON)

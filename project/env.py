@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -52,7 +52,8 @@ class Env(BaseSettings):
     """Origins with their scheme, comma-separated; needed behind a proxy that ends TLS."""
     https: bool = False
     """Served over HTTPS: secure cookies, redirect from HTTP, HSTS, trust in X-Forwarded-Proto."""
-    language: str = Field("en", pattern=r"^[a-z]{2,3}(-[a-zA-Z]{2,4})?$")
+    language: Literal["en", "fr"] = "en"
+    """Of the screens, for those whose browser asks for neither and who have not chosen one."""
     time_zone: str = "UTC"
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 

@@ -160,6 +160,7 @@ CELERY_TIMEZONE = "UTC"
 ENGINES: dict[str, EngineDeclaration] = {
     "starter": {
         "CLASS": "transcription.engines.starter.Starter",
+        "LITERAL": True,
         "VERSION": "2",
         "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
@@ -172,6 +173,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     # The same network without a language model: what it gains is measured against this; and a pass by it costs less.
     "starter-greedy": {
         "CLASS": "transcription.engines.starter.Starter",
+        "LITERAL": True,
         "VERSION": "2",
         "READS": ["lines"],
         "WEIGHTS": "starter.safetensors",
@@ -184,6 +186,7 @@ ENGINES: dict[str, EngineDeclaration] = {
         "CLASS": "transcription.engines.starter.Starter",
         "VERSION": "2",
         "READS": ["lines"],
+        "LITERAL": True,
         "WEIGHTS": "starter-tall.safetensors",
         "FILES": {"language_models": ["lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz"]},
         "OPTIONS": {"precision": "auto"},
@@ -207,6 +210,7 @@ ENGINES: dict[str, EngineDeclaration] = {
     # which reads differently, is never given this one's work; web processes need not run it to know what it is.
     "tesseract": {
         "CLASS": "transcription.engines.tesseract.Tesseract",
+        "LITERAL": True,
         "VERSION": "1",
         "READS": ["print"],
         "OPTIONS": {"release": "5", "languages": {"en": "eng", "fr": "fra"}},
@@ -309,6 +313,11 @@ X_FRAME_OPTIONS = "DENY"
 # --- Language and time ----------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = _env.language
+LANGUAGES = [("en", "English"), ("fr", "Français")]  # those whose catalogue is complete: a test sees to it
+LANGUAGE_COOKIE_NAME = "longhand-language"
+LANGUAGE_COOKIE_AGE = 365 * 86_400
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _env.https
 LOCALE_PATHS = [ROOT / "locale"]
 USE_I18N = True
 USE_TZ = True

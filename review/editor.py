@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from review.marks import UNSURE_BELOW, mark_words
 from review.models import WordDecision
+from review.palette import palette
 from transcription.models import LayoutLine, Line, Page, PageState, Source, TranscriptRevision, Vote
 
 
@@ -27,6 +28,7 @@ def page_data(page: Page) -> dict[str, Any]:
         "inReview": page.state == PageState.IN_REVIEW,
         "passes": page.run.readings.values("pass_version").distinct().count() if page.run else 0,
         "unsureBelow": UNSURE_BELOW,
+        "palette": palette(page.collection),
         "lines": [
             line_data(place.line, votes.get(place.line_id), settled.get(place.line_id, set()))
             | {

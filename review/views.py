@@ -105,6 +105,7 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
+            "why": reverse("transcription:word_why", args=[0, 0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
             "displaced": reverse("review:settle-displaced", args=[0]),
             "layout": f"{reverse('review:layout', args=[page.pk])}?{filter_query(wanted)}",

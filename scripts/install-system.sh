@@ -14,6 +14,7 @@ fi
 if command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list 2>/dev/null | head -n 1)" ]; then :; else
     note "fontconfig fonts-dejavu-core" "screenshots: no fonts"
 fi
+if ! command -v xgettext >/dev/null 2>&1; then note gettext "translations: no gettext"; fi
 languages=$(tesseract --list-langs 2>/dev/null || true)
 for language in eng fra; do
     if ! printf '%s\n' "$languages" | grep -qx "$language"; then

@@ -32,7 +32,10 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     class Meta:
         model = Collection
-        fields = ["title", "identifier", "dates", "creator", "language", "rights", "guidelines", "threshold", "spreads"]
+        fields = [
+            *("title", "identifier", "dates", "creator", "language", "rights"),
+            *("guidelines", "characters", "threshold", "spreads"),
+        ]
         help_texts = {
             "language": _(
                 "a name or a code, such as English or en; English and French have language models of their own, "

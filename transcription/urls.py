@@ -18,6 +18,7 @@ from transcription.views import (
     transcripts,
     upload,
     vocabulary,
+    word,
 )
 
 app_name = "transcription"
@@ -66,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<int:pk>/exports/list/", exports.export_list, name="export_list"),
     path("exports/<uuid:pk>/download/", exports.export_download, name="export_download"),
     path("pages/<int:pk>/", page.page_view, name="page"),
+    path("lines/<int:pk>/words/<int:index>/why/", word.word_why, name="word_why"),
     path("pages/<int:pk>/tiles/<int:level>/<int:column>_<int:row>.jpg", page.page_tile, name="page_tile"),
     path("pages/<int:pk>/thumbnail.jpg", page.page_thumbnail, name="page_thumbnail"),
     path("originals/<uuid:pk>/download/", page.original_download, name="original_download"),

@@ -1,5 +1,7 @@
 // The page's image with its lines outlined; hovering or choosing a line shows it in image and text alike.
 
+import { showWhy } from "./why.js";
+
 const config = JSON.parse(document.getElementById("viewer-config").textContent);
 const holder = document.getElementById("viewer");
 const SVG = "http://www.w3.org/2000/svg";
@@ -40,6 +42,11 @@ const revealLine = (id) => {
   const inside = target.x >= view.x && target.y >= view.y && target.x + target.width <= view.x + view.width && target.y + target.height <= view.y + view.height;
   if (!inside) viewer.viewport.panTo(target.getCenter());
 };
+
+document.addEventListener("click", (event) => {
+  const word = event.target.closest("[data-why]");
+  if (word && getSelection().isCollapsed) showWhy(word.dataset.why);
+});
 
 for (const [id, row] of texts) {
   row.addEventListener("pointerenter", () => mark(id, "near", true));

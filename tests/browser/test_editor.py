@@ -18,6 +18,7 @@ from review.claims import claim_page
 from review.layouts import change_lines
 from review.models import Approval, Claim, WordDecision
 from tests.factories import create_revision
+from tests.review.voted_line import create_voted_line
 from tests.review.written_page import create_reviewer, create_written_page
 from transcription.models import Line, Page, PageState, Source
 from transcription.steps.layout_operations import Operation
@@ -399,3 +400,71 @@ def test_approving_says_how_many_changed_lines_wait(sign_in: SignIn, page: Page,
     for what in ("reread", "waiting"):
         expect(tab.get_by_test_id(what)).to_be_hidden()
     expect(tab.locator("#lines")).not_to_contain_text("to be read")
+
+
+def test_a_word_says_who_read_it_how_and_why_it_is_marked(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    line = create_voted_line(page, ["from these tems", "from these tems", "from these terns", "from those terms"])
+    tab = open_editor(sign_in(reviewer), page)
+    tab.locator(f'[data-line="{line.pk}"] .word').nth(2).click()
+    word = tab.locator(".word-current").inner_text()
+    tab.keyboard.press("w")
+    account = tab.get_by_test_id("why")
+    expect(account.locator(".why-word")).to_have_text(word)
+    expect(account).to_contain_text("4 passes were heard")
+    expect(account).to_contain_text("What speaks against it")
+    expect(account.locator(".why-readings tbody tr").first).to_contain_text("%")
+    assert not Axe().run(tab).response["violations"]
+    tab.keyboard.press("n")  # keys of the screen below rest while it is open
+    tab.keyboard.press("Escape")
+    expect(account).to_be_hidden()
+    expect(tab.locator(".word-current")).to_have_text(word)
+    expect(tab.locator(".word-current")).to_be_focused()
+    tab.locator(".choice", has_text="why?").click()
+    expect(account.locator(".why-word")).to_have_text(word)
+
+
+def test_a_word_on_the_page_s_screen_says_the_same(sign_in: SignIn, page: Page, reviewer: User) -> None:
+    line = create_voted_line(page, ["from these tems", "from these tems", "from these terns", "from those terms"])
+    tab = sign_in(reviewer).new_page()
+    tab.goto(f"/pages/{page.pk}/")
+    words = tab.locator(f"#line-{line.pk} .word-why")
+    words.nth(0).click()
+    account = tab.get_by_test_id("why")
+    expect(account.locator(".why-word")).to_have_text("from")
+    tab.keyboard.press("Escape")
+    marked = tab.locator(f"#line-{line.pk} .word-why[title]").first
+    marked.focus()
+    tab.keyboard.press("Enter")
+    expect(account).to_contain_text("Marked: it is below")
+
+
+def test_marks_and_special_characters_are_written_by_keys_and_by_click(
+    sign_in: SignIn, page: Page, reviewer: User
+) -> None:
+    tab = open_editor(sign_in(reviewer), page)
+    tab.keyboard.press("e")  # “Anne” is selected
+    bar = tab.get_by_role("toolbar", name="Marks and special characters")
+    tab.keyboard.press("Tab")
+    expect(bar.get_by_role("button", name="struck out")).to_be_focused()
+    tab.keyboard.press("n")  # a letter acts on no word from here
+    tab.keyboard.press("ArrowRight")
+    expect(bar.get_by_role("button", name="inserted")).to_be_focused()
+    tab.keyboard.press("Enter")
+    field = tab.locator(".line-field")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of")
+    bar.get_by_role("button", name="latin small letter long s").click()
+    expect(field).to_be_focused()
+    tab.keyboard.press("Control+z")  # the browser's own undo
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of")
+    tab.keyboard.press("End")
+    bar.get_by_role("button", name="struck out").click()
+    tab.keyboard.type("this")  # between the two
+    expect(field).to_have_value("married John Alder and ⸢Anne⸣ Webbe of⟦this⟧")
+    assert Axe().run(tab).response["violations"] == []
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Escape")
+    expect(field).to_be_focused()
+    tab.keyboard.press("Enter")
+    saved(tab)
+    assert text_at(page, 2) == "married John Alder and ⸢Anne⸣ Webbe of⟦this⟧"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import time
 import timeit
+from dataclasses import replace
 from functools import partial
 from itertools import permutations
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transcription.htr.confidence import FEATURES
-from transcription.htr.records import Consensus, ReadingRecord, WordVote
+from transcription.htr.records import Consensus, Hypothesis, ReadingRecord, WordVote
 from transcription.htr.text import clusters, strict
 from transcription.htr.voting import NoReadings, PassReading, vote
 
@@ -116,12 +117,98 @@ def test_another_engine_moves_a_vote_more_than_the_same_engine_again(cast: list[
         assert -1e-9 <= gains[0] <= gains[1] + 1e-9
 
 
+UNICODE = st.text(
+    st.one_of(
+        st.sampled_from("ab  ſﬁﬆæ\u0301\u0308\u0323\u05b8\u064e\u200d[]?…⟦⟧⸢⸣"),
+        st.characters(min_codepoint=0x05D0, max_codepoint=0x05EA),  # Hebrew
+        st.characters(min_codepoint=0x0621, max_codepoint=0x064A),  # Arabic
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=12,
+)
+
+
+@st.composite
+def any_readings(draw: st.DrawFn) -> list[PassReading]:
+    """Of any text, with places, n-best lists, weights, and names and voices that several may share."""
+    base, found = draw(UNICODE), []
+    for k in range(draw(st.integers(1, 4))):
+        text = draw(st.one_of(st.just(base), UNICODE, st.just(base[1:]), st.just(base + "x")))
+        low, high = draw(st.tuples(SCORES, SCORES))
+        chars = tuple((low, high)[i % 2] for i in range(len(text)))
+        spans = tuple((i / len(text), (i + 1) / len(text)) for i in range(len(text))) if draw(st.booleans()) else ()
+        record = ReadingRecord(k, text, chars, spans, nbest=(Hypothesis(text, 0.6), Hypothesis(base, 0.3)))
+        name, voice = draw(st.sampled_from(["p", "q", f"r{k}"])), draw(st.sampled_from("AB"))
+        found.append(PassReading(name, f"engine{k}", record, draw(st.sampled_from([1.0, 0.7])), voice))
+    return found
+
+
+@given(any_readings(), st.randoms(use_true_random=False))
+def test_the_order_of_readings_of_any_text_does_not_matter(readings: list[PassReading], rng: random.Random) -> None:
+    shuffled = list(readings)
+    rng.shuffle(shuffled)
+    assert vote(shuffled) == vote(readings)
+
+
+@given(any_readings())
+def test_no_character_of_any_script_is_invented(readings: list[PassReading]) -> None:
+    consensus = vote(readings)
+    known = {cluster for each in readings for cluster in clusters(strict(each.reading.text))} | {" "}
+    assert set(clusters(consensus.text)) <= known
+    known |= {cluster for each in readings for one in each.reading.nbest for cluster in clusters(one.text)}
+    for word in consensus.words:
+        for other in word.alternatives:
+            assert set(clusters(other.text)) <= known
+
+
+@given(UNICODE, st.integers(2, 5), st.booleans(), st.floats(0.05, 1))
+def test_the_same_text_of_any_script_is_kept_and_trusted_no_less(
+    text: str, count: int, one_voice: bool, score: float
+) -> None:
+    def read(k: int) -> PassReading:
+        record = ReadingRecord(k, text, (score,) * len(text))
+        return PassReading(f"p{k}", f"e{k}", record, voice="A" if one_voice else f"v{k}")
+
+    alone, together = vote([read(0)]), vote([read(k) for k in range(count)])
+    assert together.text == strict(text)
+    for one, many in zip(alone.words, together.words, strict=True):
+        assert many.confidence >= one.confidence - 1e-12
+        assert many.alternatives == ()
+
+
+@given(st.lists(st.tuples(UNICODE.map(lambda t: "".join(t.split())), st.sampled_from("AB")), min_size=1, max_size=4))
+def test_a_copy_by_the_same_voice_moves_a_word_of_any_script_less_than_one_by_another(
+    cast: list[tuple[str, str]],
+) -> None:
+    readings = [
+        PassReading(f"p{k}", f"e{k}", ReadingRecord(k, text, (0.9,) * len(text)), voice=voice)
+        for k, (text, voice) in enumerate(cast)
+    ]
+    first = readings[0]
+    text = strict(first.reading.text)
+    outcomes = [
+        vote(readings),
+        vote([*readings, PassReading("p9", "e9", first.reading, voice=first.voice)]),
+        vote([*readings, PassReading("p9", "e9", first.reading, voice="Z")]),
+    ]
+    if text and all(len(each.words) == 1 and each.words[0].passes for each in outcomes):
+        before, again, other = [support(each, text) for each in outcomes]
+        assert -1e-9 <= again - before <= other - before + 1e-9
+
+
 def test_agreement_of_another_engine_is_worth_more_than_of_the_same() -> None:
     alone = vote([reading("house", name="a", engine="A")]).words[0]
     again = vote([reading("house", name=n, engine="A") for n in "ab"]).words[0]
     other = vote([reading("house", name=n, engine=n) for n in "ab"]).words[0]
     assert alone.score < again.score < other.score
     assert alone.confidence < again.confidence < other.confidence
+
+
+def test_engines_that_read_with_the_same_eyes_are_one_voice() -> None:
+    crowd = [replace(reading("hause", name=f"a{k}", engine=f"A{k}"), voice="A") for k in range(8)]
+    others = [reading("house", name="b"), reading("house", name="c")]
+    assert vote([*crowd, *others]).text == "house"
+    assert vote([replace(each, voice="") for each in crowd] + others).text == "hause"
 
 
 def test_many_passes_of_one_engine_do_not_outvote_two_other_engines() -> None:
@@ -153,6 +240,11 @@ def test_a_tie_goes_to_the_higher_score_then_to_the_pass_first_by_name() -> None
     sure, unsure = reading("mill", name="b", score=0.95), reading("dog", name="a", score=0.6)
     assert vote([sure, unsure]).text == "mill"
     assert vote([reading("mill", name="b"), reading("dog", name="a")]).text == "dog"
+
+
+def test_a_tie_goes_to_the_better_engine_before_it_goes_to_the_higher_score() -> None:
+    trusted, sure = reading("mill", name="b", score=0.5), reading("dog", name="a", score=1.0, weight=0.5)
+    assert vote([sure, trusted]).text == "mill"
 
 
 def test_an_inserted_word_is_voted_away_and_kept() -> None:
@@ -208,6 +300,54 @@ def test_a_word_stands_where_its_best_reader_saw_it() -> None:
     assert consensus.words[0].span == pytest.approx((0.0, 0.4))
     assert consensus.words[1].span == pytest.approx((0.6, 1.0))
     assert vote([reading("ab", name="a")]).words[0].span is None
+
+
+def placed(text: str, *, name: str, leftwards: bool = False) -> PassReading:
+    """A reading whose characters stand side by side in the direction of writing."""
+    edges = [(k / len(text), (k + 1) / len(text)) for k in range(len(text))]
+    spans = tuple((1 - end, 1 - start) for start, end in edges) if leftwards else tuple(edges)
+    return PassReading(name, name, ReadingRecord(1, text, (0.9,) * len(text), spans))
+
+
+def test_each_alternative_keeps_its_own_place() -> None:
+    consensus = vote([placed("ab cd", name="a"), placed("ab cd", name="b"), placed("abcdef cd", name="c")])
+    [other] = consensus.words[0].alternatives
+    assert other.text == "abcdef"
+    assert other.span == pytest.approx((0, 6 / 9))
+    assert consensus.words[0].span == pytest.approx((0, 0.4))
+
+
+def test_a_word_voted_away_keeps_its_place_together_with_its_neighbor() -> None:
+    consensus = vote([placed("the house", name="a"), placed("the old house", name="b"), placed("the house", name="c")])
+    [other] = consensus.words[0].alternatives
+    assert other.text == "the old"
+    assert other.span == pytest.approx((0, 7 / 13))
+
+
+@pytest.mark.parametrize(
+    ("texts", "right"),
+    [
+        (["שלום עולס", "שלום עולם", "שלוס עולם"], "שלום עולם"),
+        (["מֶלֶךְ הָעוֹלָם", "מֶלֶךְ הָעוֹלָם", "מלך העולם"], "מֶלֶךְ הָעוֹלָם"),
+        (["بسم اللة", "بسم الله", "يسم الله"], "بسم الله"),
+        (["كِتَابٌ جديد", "كِتَابٌ حديد", "كِتَابٌ جديد"], "كِتَابٌ جديد"),
+        (["שנת 1848 בלונדון", "שנת 1843 בלונדון", "שנת 1848 בלונרון"], "שנת 1848 בלונדון"),
+    ],
+)
+def test_right_to_left_lines_are_voted_on_in_the_order_in_which_they_are_spoken(texts: list[str], right: str) -> None:
+    consensus = vote([placed(text, name=f"p{k}", leftwards=True) for k, text in enumerate(texts)])
+    assert consensus.text == strict(right)
+    spans = [word.span for word in consensus.words]
+    assert all(span is not None and span[0] < span[1] for span in spans)
+    assert spans == sorted(spans, reverse=True)  # type: ignore[type-var]  # the first word stands farthest right
+    assert spans[0] is not None
+    assert spans[0][1] == pytest.approx(1.0)
+
+
+def test_long_s_and_ligatures_are_characters_of_their_own() -> None:
+    assert voted("ſecret", "ſecret", "secret").text == "ſecret"
+    assert voted("ﬁrſt", "firſt", "ﬁrſt").text == "ﬁrſt"
+    assert [other.text for other in voted("ﬁrſt", "firſt", "ﬁrſt").words[0].alternatives] == ["firſt"]
 
 
 def test_empty_readings_vote_for_nothing() -> None:

@@ -22,6 +22,7 @@ from tests.factories import (
     create_vote,
 )
 from transcription.formats.pyramid_writer import write_pyramid, write_thumbnail
+from transcription.htr.records import ReadingRecord
 from transcription.models import Collection, Layout, LayoutLine, Line, Page, PageState, Reading, Role, RouteDecision
 
 PASSES = ["plain+starter", "clahe+starter", "adaptive+starter"]
@@ -74,10 +75,11 @@ def create_written_page(
         sentence = " ".join(words.shown)
         draw.text((LEFT, bottom), sentence, fill=40, font=font, anchor="ls")
         right = LEFT + font.getlength(sentence)
-        line = _place(page.layout, number + 1, bottom, right)
+        line = place_line(page.layout, number + 1, bottom, right)
         create_vote(run=run, line=line, words=_voted(words, font, right))
         for stage_pass in passes:
-            Reading.objects.create(run=run, line=line, pass_version=stage_pass.pass_version, text=sentence)
+            record = ReadingRecord(line.pk, sentence, (0.9,) * len(sentence))
+            Reading.from_record(record, run_id=run.pk, pass_version_id=stage_pass.pass_version_id).save()
     RouteDecision.objects.create(
         page=page, run=run, outcome="review", confidence=confidence, threshold=0.5, reasons=["low-confidence"]
     )
@@ -86,7 +88,7 @@ def create_written_page(
     return page
 
 
-def _place(layout: Layout, position: int, bottom: int, right: float) -> Line:
+def place_line(layout: Layout, position: int, bottom: int, right: float) -> Line:
     line = Line.objects.create(page=layout.page)
     end = int(right) + 6
     LayoutLine.objects.create(

@@ -61,6 +61,14 @@ def test_passes_of_one_engine_are_one_family() -> None:
     assert checks == {}
 
 
+def test_a_language_that_only_a_translator_could_have_brought_in_is_strange() -> None:
+    french = "il y avait dans la maison de mon père une chambre où personne ne devait entrer"
+    for engine, expected in (("starter", []), ("gone", ["other-language"])):
+        one = reading(french, engine=engine)
+        _, checks = judged(vote([one]), [one], Context(language="en"), {})
+        assert [each["code"] for each in checks.get("failed", [])] == expected
+
+
 def test_from_reading_to_decision_a_loop_sends_its_page_to_review(media_root: Path, scribe: Install) -> None:
     scribe(text=LOOP, score=0.999)
     collection = create_collection(threshold=0.0)

@@ -33,7 +33,8 @@ class EngineDeclaration(TypedDict):
     brought to this installation: its folder is given to the class as ``model``. ``READS`` says what a profile may use
     the engine for ("lines", "pages", "print": lines of print only); one without it reads nothing. A worker holds the
     engine only where the Python ``PACKAGES`` are installed and where ``PROBE``, the path of a function that takes the
-    engine's options, has nothing to say against it.
+    engine's options, has nothing to say against it. ``LITERAL`` engines put down letter for letter what they see: they
+    cannot translate.
     """
 
     CLASS: str
@@ -46,6 +47,7 @@ class EngineDeclaration(TypedDict):
     FILES: NotRequired[dict[str, list[str]]]
     PACKAGES: NotRequired[list[str]]
     PROBE: NotRequired[str]
+    LITERAL: NotRequired[bool]
 
 
 class UnknownEngine(PermanentError):
@@ -181,6 +183,27 @@ class Registry:
             return self.declaration(name)["CLASS"]
         except UnknownEngine:
             return name
+
+    def voice(self, name: str) -> str:
+        """Engines of one voice err together, and a vote hears their passes as correlated: those of one class with the
+        same weights, and where a class runs models of any origin, those that run the same model. One that is gone is
+        its own voice."""
+        try:
+            declared = self.declaration(name)
+        except UnknownEngine:
+            return name
+        model: object = declared.get("OPTIONS", {}).get("model", "")  # of an endpoint
+        if "MODEL" in declared:
+            manifest = self._store().manifest(declared["MODEL"])
+            model = "" if KINDS[manifest.engine].one_lineage else manifest.state
+        return f"{declared['CLASS']} {json.dumps(model or declared.get('WEIGHTS', ''))}"
+
+    def is_literal(self, name: str) -> bool:
+        """Whether it is declared so; an engine that is gone may have been a language model."""
+        try:
+            return self.declaration(name).get("LITERAL", False)
+        except UnknownEngine:
+            return False
 
     def prompts(self) -> tuple[str, ...]:
         """What language models of this installation are asked: the bundled prompts, and those in settings."""

@@ -6,6 +6,7 @@ Distances are Levenshtein's with unit costs (rapidfuzz).
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ MOST_PIECES = 3
 
 def stretches(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[bool, range, range]]:
     """The fewest-edits alignment as alternating stretches (equal?, indices on the left, indices on the right)."""
+    if len(left) == len(right):
+        unlike = [k for k, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
+        if len(unlike) <= 1:  # there is but one such alignment, and it is plain to see
+            edges = [0, unlike[0], unlike[0] + 1, len(left)] if unlike else [0, len(left)]
+            ranges = [range(first, last) for first, last in pairwise(edges)]
+            return [(k != 1, each, each) for k, each in enumerate(ranges) if each]
     runs: list[tuple[bool, range, range]] = []
     at_left = at_right = 0
     for block in Levenshtein.editops(left, right).as_matching_blocks():
@@ -45,8 +52,8 @@ def align_words(left: Sequence[str], right: Sequence[str]) -> list[Pair]:
         if equal or not sources or not targets or len(sources) == len(targets) == 1:
             pairs += _side_by_side(sources, targets)
         else:
-            distances = np.array([[word_distance(left[i], right[j]) for j in targets] for i in sources])
-            matched = monotone(distances, np.ones(len(sources)), np.ones(len(targets)))
+            distances = [[word_distance(left[i], right[j]) for j in targets] for i in sources]
+            matched = monotone(distances, [1.0] * len(sources), [1.0] * len(targets))
             pairs += _complete(matched, sources, targets)
     return pairs
 
@@ -60,12 +67,28 @@ def word_distance(left: str, right: str) -> float:
 
 
 def monotone(
-    pair_costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+    pair_costs: Sequence[Sequence[float]], left_costs: Sequence[float], right_costs: Sequence[float]
 ) -> list[tuple[int, int]]:
     """The cheapest order-keeping matching. ``pair_costs`` is (n, m); leaving an item unmatched costs ``left_costs[i]``
     or ``right_costs[j]``. Ties go to the pair, then to the earlier left item staying unmatched."""
-    blocks = pair_costs[:, :, None]  # every match takes one item on the right
-    return [(i, j) for i, j, _ in _monotone_blocks(blocks, left_costs, right_costs)]
+    # ``_monotone_blocks`` with one piece each, written out: a vote spends much of its time here.
+    above = [0.0, *accumulate(right_costs)]
+    steps: list[list[int]] = [[-1] * len(above)]
+    for costs, skip_left in zip(pair_costs, left_costs, strict=True):
+        here, step = [above[0] + skip_left], [0]
+        for j, cost in enumerate(costs):
+            least, how = above[j] + cost, 1
+            skipped = here[j] + right_costs[j]
+            if skipped < least:
+                least, how = skipped, -1
+            skipped = above[j + 1] + skip_left
+            if skipped < least:
+                least, how = skipped, 0
+            here.append(least)
+            step.append(how)
+        above = here
+        steps.append(step)
+    return [(i, j) for i, j, _ in _walk_back(steps, len(left_costs), len(right_costs))][::-1]
 
 
 def match_lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
@@ -84,14 +107,14 @@ def match_lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pai
     left = np.array([len(line) for line in reference], np.float64)
     right = np.array([len(line) for line in hypothesis], np.float64)
     found: dict[int, range] = {}
-    for i, j, pieces in _monotone_blocks(costs, left, right):
+    for i, j, pieces in _monotone_blocks(costs.tolist(), left.tolist(), right.tolist()):
         if similarity[i, j, pieces - 1] >= LIKELY_SAME_LINE:
             found[i] = range(j, j + pieces)
     _match_anywhere(similarity, found)
     free_left, free_right = _unmatched(found, len(reference), len(hypothesis))
     if free_left and free_right:
         rest = costs[np.ix_(free_left, free_right)][:, :, 0]
-        for i, j in monotone(rest, left[free_left], right[free_right]):
+        for i, j in monotone(rest.tolist(), left[free_left].tolist(), right[free_right].tolist()):
             found[free_left[i]] = range(free_right[j], free_right[j] + 1)
     _, spare = _unmatched(found, len(reference), len(hypothesis))
     pairs: list[Pair] = []
@@ -134,13 +157,12 @@ def _unmatched(found: dict[int, range], lefts: int, rights: int) -> tuple[list[i
 
 
 def _monotone_blocks(
-    costs: NDArray[np.float64], left_costs: NDArray[np.float64], right_costs: NDArray[np.float64]
+    table: Sequence[Sequence[Sequence[float]]], skip_left: Sequence[float], skip_right: Sequence[float]
 ) -> list[tuple[int, int, int]]:
-    """Order-keeping matching of item i with ``k`` neighbours from j on at ``costs[i, j, k - 1]``; the fewest pieces
-    win ties. Returns (i, j, k)."""
-    n, m, most = costs.shape
-    table = costs.tolist()  # plain lists: five times faster than numpy scalars in this loop
-    skip_left, skip_right = left_costs.tolist(), right_costs.tolist()
+    """Order-keeping matching of item i with ``k`` neighbours from j on at ``table[i][j][k - 1]``; the fewest pieces
+    win ties. Returns (i, j, k). Plain lists: five times faster than numpy's scalars in this loop."""
+    n, m = len(skip_left), len(skip_right)
+    most = len(table[0][0]) if n and m else 0
     best = [[0.0] * (m + 1) for _ in range(n + 1)]
     step = [[0] * (m + 1) for _ in range(n + 1)]  # 0: left unmatched, -1: right unmatched, k: k pieces
     for j in range(1, m + 1):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +69,12 @@ def extents(peaks: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[
     return list(itertools.pairwise(edges))
 
 
+def covering(spans: Sequence[Span]) -> Span:
+    """The extent of all ``spans`` together, in whichever direction the line is written."""
+    starts, ends = zip(*spans, strict=True)
+    return min(starts), max(ends)
+
+
 def tidy(text: str, scores: list[float], spans: list[Span]) -> Decoded:
     """Collapse white space and compose to NFC with all three kept in step; ``spans`` may be empty."""
     if not unicodedata.is_normalized("NFC", text):
@@ -97,6 +104,6 @@ def compose(text: str, scores: list[float], spans: list[Span]) -> tuple[str, lis
         out.append(composed)
         out_scores += [min(scores[at:end])] * len(composed)
         if spans:
-            out_spans += [(spans[at][0], spans[end - 1][1])] * len(composed)
+            out_spans += [covering(spans[at:end])] * len(composed)
         at = end
     return "".join(out), out_scores, out_spans

@@ -154,11 +154,13 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another reading of one word, with the share of the vote behind it and the passes that read it."""
+    """Another reading of one word, with the share of the vote behind it, the passes that read it and the share of the
+    line's width at which the surest of them saw it; None where nobody knows, and for "", which stands nowhere."""
 
     text: str
     support: float
     passes: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,15 @@ class Collection(models.Model):
     language = models.CharField(_("language"), max_length=35, blank=True, help_text=_("such as en or fr"))
     rights = models.CharField(_("rights"), max_length=300, blank=True)
     guidelines = models.TextField(_("transcription guidelines"), blank=True, help_text=_("shown to every reviewer"))
+    characters = models.CharField(
+        _("special characters"),
+        max_length=200,
+        blank=True,
+        default="ſ æ œ ° § £ «» “”",
+        help_text=_(
+            "offered while a reviewer types, with spaces between; two that open and close enclose what is selected"
+        ),
+    )
     threshold = models.FloatField(
         _("review threshold"),
         default=0.5,

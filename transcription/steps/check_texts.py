@@ -81,7 +81,8 @@ def judged(
     families: dict[str, list[str]] = defaultdict(list)
     for each in readings:
         families[registry().family(each.engine)].append(each.reading.text)
-    failed = failures(consensus.text, context, families)
+    literal = {registry().family(each.engine) for each in readings if registry().is_literal(each.engine)}
+    failed = failures(consensus.text, context, families, literal)
     checks: dict[str, Any] = {}
     if failed:
         checks["failed"] = [{"code": each.code, "detail": each.detail} for each in failed]

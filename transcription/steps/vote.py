@@ -20,6 +20,7 @@ from transcription.models import Line, Page, PageState, Reading, Run, Source, St
 from transcription.steps import flow
 from transcription.steps.check_texts import contexts_of, heard, judged, without_readings
 from transcription.steps.moved_texts import settle_moved
+from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.revise import outranked_by, revise
 from transcription.steps.vocabulary import lexicon_at
@@ -40,7 +41,13 @@ def vote(work: Work, token: uuid.UUID) -> None:
     for reading in Reading.objects.filter(run=run, line__in=lines).select_related("pass_version").order_by("pk"):
         version = reading.pass_version
         readings[reading.line_id].append(
-            voting.PassReading(version.name, version.engine, reading.to_record(), weights.get(version.pk, 1.0))
+            voting.PassReading(
+                pass_name=version.name,
+                engine=version.engine,
+                reading=reading.to_record(),
+                weight=weights.get(version.pk, 1.0),
+                voice=registry().voice(version.engine),
+            )
         )
     calibration = calibration_of(run)
     contexts = contexts_of(run)
@@ -109,14 +116,23 @@ def words_as_json(consensus: Consensus) -> list[dict[str, Any]]:
         row = asdict(word)
         for key in ("score", "confidence", "support"):
             row[key] = round(row[key], 4)
-        row["span"] = [round(edge, 4) for edge in word.span] if word.span else None
+        row["span"] = _rounded(word.span)
         row["passes"] = list(word.passes)
         row["alternatives"] = [
-            {"text": other.text, "support": round(other.support, 4), "passes": list(other.passes)}
+            {
+                "text": other.text,
+                "support": round(other.support, 4),
+                "passes": list(other.passes),
+                "span": _rounded(other.span),
+            }
             for other in word.alternatives
         ]
         rows.append(row)
     return rows
+
+
+def _rounded(span: tuple[float, float] | None) -> list[float] | None:
+    return [round(edge, 4) for edge in span] if span else None
 
 
 def _suggest(votes: Iterable[Vote], run: Run, work: Work) -> None:
@@ -145,7 +161,9 @@ def suggestions(word: dict[str, Any], lexicon: Lexicon, doubtful_below: float) -
     room = min(MOST_SUGGESTIONS, MOST_ALTERNATIVES - len(word["alternatives"]))
     near = lexicon.near(word["text"], limit=len(known) + MOST_SUGGESTIONS, sure=not doubtful)
     new = [each.text for each in near if each.text not in known]
-    return [{"text": text, "support": 0.0, "passes": [VOCABULARY]} for text in new[: max(0, room)]]
+    return [
+        {"text": text, "support": 0.0, "passes": [VOCABULARY], "span": word.get("span")} for text in new[: max(0, room)]
+    ]
 
 
 def _transcribe(page: Page, votes: Iterable[Vote]) -> None:

@@ -32,7 +32,7 @@ _EDITORIAL = ("[deleted]", "[???]", "[?]", "[*", "*]")
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """An enhancement recipe and the recogniser that reads what it makes."""
+    """An enhancement recipe and the recogniser that reads what it makes; ``voice`` as in ``voting.PassReading``."""
 
     name: str
     engine: str
@@ -40,6 +40,7 @@ class Pass:
     recipe: str = "plain"
     weight: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def read_in_passes(crops: Sequence[Gray], passes: Sequence[Pass], language: str)
         images = (LineImage(key, enhance(crop, each.recipe, each.options)) for key, crop in enumerate(crops))
         for result in each.recognizer.recognize(images, Hints(language=language)):
             if isinstance(result, ReadingRecord):
-                readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight))
+                readings[result.key].append(voting.PassReading(each.name, each.engine, result, each.weight, each.voice))
     return readings
 
 

@@ -15,9 +15,12 @@ UNLIKELY = 0.4
 
 @dataclass(frozen=True, slots=True)
 class WordText:
+    """A voted word; ``index`` is its place in the vote, ``passes`` how many read it so."""
+
+    index: int
     text: str
     confidence: float | None
-    support: int
+    passes: int
     mark: str  # CSS class of its underline, empty where there is no doubt or a person has approved the page
 
 
@@ -111,8 +114,14 @@ def _readings(page: Page, votes: Mapping[int, Vote]) -> defaultdict[int, list[Re
 
 def _words(vote: Vote, *, approved: bool) -> list[WordText]:
     return [
-        WordText(word["text"], word["confidence"], word["support"], "" if approved else _mark(word["confidence"]))
-        for word in vote.words
+        WordText(
+            index=index,
+            text=word["text"],
+            confidence=word["confidence"],
+            passes=len(word.get("passes", ())),
+            mark="" if approved else _mark(word["confidence"]),
+        )
+        for index, word in enumerate(vote.words)
         if word["text"]
     ]
 

@@ -40,6 +40,7 @@ const SINGLE = {
   0: { name: "confirm" },
   e: { name: "edit" },
   u: { name: "unclear" },
+  w: { name: "why" },
   "+": { name: "zoom", with: [1.35] },
   "=": { name: "zoom", with: [1.35] },
   "-": { name: "zoom", with: [1 / 1.35] },

@@ -1,5 +1,6 @@
 // The text: one row a line, words marked by how sure the vote was, a field where the reviewer types.
 
+import { makePalette } from "./palette.js";
 import { isUnsure, tokens, typedDecisions, remark } from "./words.js";
 
 const VERY_UNSURE = 0.4; // below it the underline is a wave
@@ -14,7 +15,7 @@ const make = (name, properties = {}, ...children) => {
 };
 
 export class Lines {
-  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm and edit. */
+  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why and conflict. */
   constructor(list, page, { say, t, act, drafts }) {
     Object.assign(this, { list, page, say, t, act, drafts });
     this.field = null;
@@ -46,7 +47,7 @@ export class Lines {
       type: "button", className: "line-number", tabIndex: -1, textContent: line.position,
       ariaLabel: this.t("line", { position: line.position }),
     });
-    const text = make("div", { className: "line-text" });
+    const text = make("div", { className: "line-text", dir: "auto" });
     line.words.forEach((word, j) => {
       if (j) text.append(" ");
       text.append(this.#word(word, j, here));
@@ -111,7 +112,7 @@ export class Lines {
     if (this.page.readOnly || (!unsure && !word.alternatives.length)) return [];
     const choice = (key, text, note, dataset, extra = "") => make("li", {},
       make("button", { type: "button", className: "choice", tabIndex: -1, dataset },
-        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, textContent: text }),
+        make("kbd", { textContent: key }), make("span", { className: `choice-text ${extra}`, dir: "auto", textContent: text }),
         make("span", { className: "choice-note", textContent: note })));
     const list = make("ol", { className: "choices" });
     list.setAttribute("role", "list");
@@ -120,6 +121,7 @@ export class Lines {
       list.append(choice(k + 1, other.text || this.t("nothing"), this.#passes(other.passes), { take: k }));
     });
     list.append(choice("e", this.t("edit"), "", { edit: "" }, "choice-verb"));
+    if (word.index !== null) list.append(choice("w", this.t("why"), "", { why: "" }, "choice-verb"));
     return [list];
   }
 
@@ -164,12 +166,13 @@ export class Lines {
   #click(event) {
     const target = event.target;
     const row = target.closest(".line");
-    if (!row || target.closest(".line-field")) return;
+    if (!row || target.closest(".line-typing")) return;
     const i = Number(row.dataset.index);
     const choice = target.closest(".choice");
     if (target.closest("[data-conflict]")) this.act.conflict(this.page.lines[i]);
     else if (choice && "take" in choice.dataset) this.act.take(Number(choice.dataset.take));
     else if (choice && "confirm" in choice.dataset) this.act.confirm();
+    else if (choice && "why" in choice.dataset) this.act.why();
     else if (target.closest("[data-edit]")) this.edit(i, this.page.line === i ? this.page.word : null);
     else if (target.closest(".word-current")) this.edit(i, this.page.word);
     else if (target.closest(".word")) this.page.go(i, Number(target.closest(".word").dataset.word));
@@ -184,11 +187,12 @@ export class Lines {
     if (i !== this.page.line) this.page.go(i, word, { focus: false });
     const row = this.rows[i];
     const area = make("textarea", {
-      className: "line-field", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
+      className: "line-field", dir: "auto", rows: 1, value: line.text, spellcheck: false, autocapitalize: "off", autocomplete: "off",
       ariaLabel: this.t("editLine", { position: line.position }),
     });
     this.field = { line: i, area, from: line.text };
-    row.querySelector(".line-text").replaceChildren(area);
+    const typing = make("div", { className: "line-typing" }, area, makePalette(area, this.page.data.palette, this.t("palette")));
+    row.querySelector(".line-text").replaceChildren(typing);
     row.querySelector(".choices")?.remove();
     row.classList.add("line-editing");
     const grow = () => { area.style.height = "auto"; area.style.height = `${area.scrollHeight}px`; };
@@ -196,7 +200,9 @@ export class Lines {
       grow();
       this.drafts.keep(line, area.value);
     });
-    area.addEventListener("blur", () => { if (this.field?.area === area) this.commit(); });
+    typing.addEventListener("focusout", ({ relatedTarget }) => {
+      if (this.field?.area === area && !typing.contains(relatedTarget)) this.commit();
+    });
     area.focus({ preventScroll: true });
     grow();
     this.#reveal(row);

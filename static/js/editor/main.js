@@ -13,6 +13,7 @@ import { makeSplit } from "./split.js";
 import { Unplaced } from "./unplaced.js";
 import { Viewer } from "./viewer.js";
 import { isUnsure, nextUnclear, tokens } from "./words.js";
+import { showWhy } from "../why.js";
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("page-data").textContent);
@@ -94,6 +95,13 @@ const verbs = {
     line.plain[page.word] ??= word.text.replace(/\[\?\]$/, "");
     replaceWord(nextUnclear(word.text, line.plain[page.word]), "unclear");
     page.go(page.line, page.word);
+  },
+  why() {
+    const word = page.currentWord;
+    if (!word) return;
+    if (word.index === null) { say(t("noWhy")); return; }
+    const url = data.urls.why.replace("/0/words/0/", `/${page.current.id}/words/${word.index}/`);
+    showWhy(`${url}?below=${Math.round(settings.markBelow * 100)}`);
   },
   edit() { lines.edit(); },
   restore() { lines.restore(); },
@@ -188,7 +196,7 @@ async function leave(url, fields) {
 
 const lines = new Lines($("lines"), page, {
   say, t, drafts,
-  act: { take: verbs.take, confirm: verbs.confirm, conflict: (line) => askConflict(line) },
+  act: { take: verbs.take, confirm: verbs.confirm, why: verbs.why, conflict: (line) => askConflict(line) },
 });
 const unplaced = new Unplaced(page, { say, t, commit: () => lines.commit() });
 if (!page.lines.length) {

@@ -14,7 +14,8 @@ from transcription.errors import WeightsError
 class Kind:
     """``version`` changes when the engine's code reads differently with the same model. ``packages`` are what must be
     installed; ``runtime`` the options that change how fast it reads and never what; ``files`` the options that name
-    files of ours beside `registry.WEIGHTS`; ``reads`` what it can be used for, what it is used for unsaid first."""
+    files of ours beside `registry.WEIGHTS`; ``reads`` what it can be used for, what it is used for unsaid first. Models
+    of ``one_lineage`` descend from the same checkpoints and err together, whoever trained them further."""
 
     engine_class: str
     version: str
@@ -22,11 +23,14 @@ class Kind:
     runtime: tuple[str, ...] = ()
     files: dict[str, list[str]] = field(default_factory=dict)
     reads: tuple[Reads, ...] = ("lines", "print")
+    one_lineage: bool = False
 
 
 PROMPTS = ["../prompts/line-v1.txt", "../prompts/page-v1.txt"]
 KINDS: dict[EngineKind, Kind] = {
-    "trocr": Kind("transcription.engines.trocr.TrOcr", "1", ("torch", "transformers"), ("threads", "device")),
+    "trocr": Kind(
+        "transcription.engines.trocr.TrOcr", "1", ("torch", "transformers"), ("threads", "device"), one_lineage=True
+    ),
     "llamacpp": Kind(
         "transcription.engines.llamacpp.LlamaCpp",
         "1",

@@ -6,7 +6,7 @@ stands. ``failures`` are those of a text that was voted, and cap its confidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,13 +65,16 @@ def _own_failures(text: str, context: Context) -> tuple[Failed, ...]:
 _remembered = lru_cache(maxsize=256)(_own_failures)
 
 
-def source_failures(text: str, context: Context, others: Sequence[str]) -> tuple[Failed, ...]:
+def source_failures(
+    text: str, context: Context, others: Sequence[str], literal: Sequence[str] = ()
+) -> tuple[Failed, ...]:
     """Checks against the line's ink, the collection's language and what ``others``, engines of other families, read.
 
-    A text in a strange language that another family has read alike stands there so; where others read something else,
-    it takes less to show that it is strange.
+    A text in a strange language that another family has read alike stands there so, and so does one that is in
+    ``literal``, what engines read that cannot translate; where others read something else, it takes less to show that
+    it is strange.
     """
-    confirmed = any(likeness(text, other) >= CONFIRMED for other in others)
+    confirmed = any(likeness(text, other) >= CONFIRMED for other in (*others, *literal))
     language = "" if confirmed else other_language(text, context.language, names=not any(others))
     return _failed(
         [
@@ -84,16 +87,20 @@ def source_failures(text: str, context: Context, others: Sequence[str]) -> tuple
     )
 
 
-def failures(text: str, context: Context, readings: Mapping[str, Sequence[str]]) -> tuple[Failed, ...]:
-    """All checks of a voted text; ``readings`` are what each engine family read. The family whose reading it resembles
-    most is where it comes from, the others are held against it."""
+def failures(
+    text: str, context: Context, readings: Mapping[str, Sequence[str]], literal: Collection[str] = ()
+) -> tuple[Failed, ...]:
+    """All checks of a voted text; ``readings`` are what each engine family read, ``literal`` the families of engines
+    that put down letter for letter what they see. The family whose reading it resembles most is where it comes from,
+    the others are held against it."""
     source = max(
         sorted(readings),
         key=lambda family: max((likeness(text, each) for each in readings[family]), default=0.0),
         default="",
     )
     others = [each for family in sorted(readings) if family != source for each in readings[family]]
-    return own_failures(text, context) + source_failures(text, context, others)
+    seen = [each for family in literal for each in readings.get(family, ())]
+    return own_failures(text, context) + source_failures(text, context, others, seen)
 
 
 def _failed(found: Sequence[tuple[Code, str]]) -> tuple[Failed, ...]:

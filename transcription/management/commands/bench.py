@@ -1,5 +1,5 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama]`: what the parts of reading cost on this machine, and
-how the bundled recogniser and segmenters stand beside others, on pages that Longhand draws itself. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote]`: what the parts of reading cost on this
+machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn here. JSON."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from transcription.training.evaluation import recipes_of
 from transcription.training.layout_benchmarks import measure_segmenters
 from transcription.training.sample import render_sample
 from transcription.training.trocr_benchmarks import measure_trocr
+from transcription.training.vote_benchmarks import measure_vote
 
 PAGES = 6
 
@@ -49,7 +50,15 @@ class Command(BaseCommand):
         only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
 
-    def handle(self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, **_: Any) -> None:
+        only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+
+    def handle(
+        self, *, runs: int, engines: bool, segmenters: bool, trocr: bool, llama: bool, vote: bool, **_: Any
+    ) -> None:
+        if vote:
+            report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
+            self.stdout.write(json.dumps(report, indent=2))
+            return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
             self.stdout.write(json.dumps(report, indent=2))
@@ -62,7 +71,7 @@ class Command(BaseCommand):
                 return
             report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
             if not only:
-                report |= _llama(Path(folder), runs)
+                report |= _llama(Path(folder), runs) | {"vote": measure_vote(rounds=runs)}
         self.stdout.write(json.dumps(report, indent=2))
 
 

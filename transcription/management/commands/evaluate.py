@@ -1,10 +1,12 @@
 """`manage.py evaluate lines|pages PATH --engine NAME | --profile NAME --json`: error rates on ground truth;
 `evaluate layout PATH --segmenter NAME --json`: how well lines are found; `evaluate checks PATH [--engine NAME] --json`:
-how often checks of texts raise a false alarm."""
+how often checks of texts raise a false alarm; `evaluate passes PATH [--beside NAME] --json`: how far passes err
+together."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,11 @@ from transcription.steps.profiles import (
     shipped_calibration,
 )
 from transcription.training.checks_evaluation import evaluate_checks
+from transcription.training.datasets import load_lines
 from transcription.training.evaluation import Pass, Report, evaluate_lines, evaluate_pages, page_reader, recipes_of
 from transcription.training.layout_evaluation import evaluate_layout
+from transcription.training.pass_correlation import find_misreadings
+from transcription.training.pass_correlation import report as errors_together
 
 
 class Command(BaseCommand):
@@ -33,13 +38,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["lines", "pages", "layout", "checks"])
+        parser.add_argument("what", choices=["lines", "pages", "layout", "checks", "passes"])
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
-        reader.add_argument(
-            "--profile",
-            help="all passes of a bundled profile and their vote (default: starter)",
+        reader.add_argument("--profile", help="all passes of a bundled profile and their vote (default: starter)")
+        parser.add_argument(
+            "--beside", action="append", default=[], metavar="NAME", help="passes: another engine, on plain lines"
         )
         parser.add_argument("--segmenter", help="what finds lines: learned or classical (default: that of new runs)")
         parser.add_argument(
@@ -65,25 +70,41 @@ class Command(BaseCommand):
             report = self._report(what, path, options)
         except LonghandError as error:
             raise CommandError(error.message) from error
-        table = {"layout": _as_layout_table, "checks": _as_checks_table}.get(what, _as_table)
+        table = {"layout": _as_layout_table, "checks": _as_checks_table, "passes": _as_passes_table}.get(
+            what, _as_table
+        )
         self.stdout.write(_as_json(report) if json else table(report))
 
     def _report(self, what: str, path: Path, options: dict[str, Any]) -> Report:
         if what == "layout":
             return self._layout(path, options)
+        if what == "passes":
+            return self._passes(path, options)
         return self._checks(path, options) if what == "checks" else self._evaluate(what, path, options)
 
     def _checks(self, path: Path, options: dict[str, Any]) -> Report:
         """Texts are checked alone; with --engine or --profile also what these read."""
         passes: list[Pass] = []
         if options["engine"]:
-            passes = recipes_of(
-                options["engine"], registry().recognizer(options["engine"]), options["recipe"] or ["plain"]
-            )
+            passes = passes_by(options["engine"], options["recipe"] or ["plain"])
         elif options["profile"]:
             passes = passes_of_profile(options["profile"])
         sets = options["sets"].split(",") if options["sets"] else None
         return evaluate_checks(path, options["split"], passes, limit=options["limit"], sets=sets)
+
+    def _passes(self, path: Path, options: dict[str, Any]) -> Report:
+        """The passes of --profile (or of --engine with each --recipe), and one by each engine --beside them."""
+        passes = (
+            passes_by(options["engine"], options["recipe"] or ["plain"])
+            if options["engine"]
+            else passes_of_profile(options["profile"] or DEFAULT_PROFILE)
+        )
+        passes += [each for name in options["beside"] for each in passes_by(name, ["plain"])]
+        if len(passes) < 2:
+            raise CommandError("One pass errs alone; give several --recipe, or an engine --beside it.")
+        sets = options["sets"].split(",") if options["sets"] else None
+        samples = load_lines(path, options["split"], sets=sets, limit=options["limit"])
+        return errors_together(find_misreadings(samples, passes), passes)
 
     def _layout(self, path: Path, options: dict[str, Any]) -> Report:
         if options["engine"] or (options["profile"] and not options["recognition"]):
@@ -110,9 +131,7 @@ class Command(BaseCommand):
                 return evaluate_pages(path, split, tesseract.read_page, limit=limit, sets=sets)
             passes = [Pass("tesseract", "tesseract", tesseract)]
         elif options["engine"]:
-            passes = recipes_of(
-                options["engine"], registry().recognizer(options["engine"]), options["recipe"] or ["plain"]
-            )
+            passes = passes_by(options["engine"], options["recipe"] or ["plain"])
         else:
             passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
@@ -133,10 +152,24 @@ def passes_of_profile(name: str) -> list[Pass]:
     if name not in BUNDLED:
         raise CommandError(f"No profile is called “{name}”; there are {', '.join(BUNDLED)}.")
     return [
-        Pass(each.name, each.engine, registry().recognizer(each.engine), each.recipe, each.weight, each.options)
+        Pass(
+            recipe.name,
+            recipe.engine,
+            registry().recognizer(recipe.engine),
+            recipe.recipe,
+            recipe.weight,
+            recipe.options,
+            registry().voice(recipe.engine),
+        )
         for stage in BUNDLED[name]
-        for each in stage
+        for recipe in stage
     ]
+
+
+def passes_by(engine: str, recipes: list[str]) -> list[Pass]:
+    """One pass by the engine of settings for each enhancement."""
+    found = recipes_of(engine, registry().recognizer(engine), recipes)
+    return [replace(each, voice=registry().voice(engine)) for each in found]
 
 
 def _as_json(report: Report) -> str:
@@ -167,6 +200,20 @@ def _as_table(report: Report) -> str:
         words = report["confidence"]["all"]
         area = "-" if words["auroc"] is None else f"{words['auroc']:.3f}"
         rows.append(f"word confidence: AUROC {area}, calibration error {words['ece']:.3f}, {words['words']} words")
+    return "\n".join(rows)
+
+
+def _as_passes_table(report: Report) -> str:
+    rows = [f"{'pass':<28}{'words wrong':>12}"]
+    rows += [f"{name:<28}{share:>12.3f}" for name, share in report["wrong"].items()]
+    rows.append(f"{'errors together':<58}{'correlation':>12}")
+    for pair in report["pairs"]:
+        rows.append(f"{' and '.join(pair['passes']):<58}{pair['correlation']:>12.3f}")
+    for voice in report["voices"]:
+        interval = f"{voice['correlation_low']:.3f}-{voice['correlation_high']:.3f}"
+        count = len(voice["passes"])
+        said = f"one voice, {count} passes: {voice['effective_votes']:.2f} votes"
+        rows.append(f"{said:<58}{voice['correlation']:>12.3f}  95 %: {interval}")
     return "\n".join(rows)
 
 
