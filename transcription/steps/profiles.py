@@ -52,9 +52,12 @@ DEFAULT_ENGINE = "starter"
 THOROUGH = "thorough"
 BUNDLED: dict[str, list[list[PassRecipe]]] = {
     DEFAULT_PROFILE: DEFAULT_STAGES,
-    # A second network beside the first: takes half as long again and more, and gains what no further look of one gains.
+    # A second network beside the first, which gains what no further look of one does (chosen on the tune split).
     THOROUGH: [
-        [*DEFAULT_STAGES[0], *(PassRecipe("stretch", "starter-tall", options=look) for look in (_LOOKS[0], _LOOKS[2]))]
+        [
+            *(PassRecipe("stretch", "starter", options=_LOOKS[look]) for look in (0, 1, 3, 4)),
+            *(PassRecipe("stretch", "starter-tall", options=_LOOKS[look]) for look in (0, 2)),
+        ]
     ],
 }
 
