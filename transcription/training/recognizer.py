@@ -381,7 +381,7 @@ def lower_half(weights: Path, height: int) -> dict[str, torch.Tensor]:
     """What a second network takes over: convolutions, the projection, its rows spread over those of ``height``, and the
     first layer of the LSTM. The upper layer and the head begin anew, so that it learns to err in its own way."""
     tensors = load_tensors(weights)
-    rows = tensors["project.weight"].unflatten(1, (-1, (tensors["project.weight"].shape[1] // 160)))  # (256, 160, R)
+    rows = tensors["project.weight"].reshape(256, 160, -1)  # (256, 160, R)
     spread = functional.interpolate(rows, size=height // 16, mode="linear") * (rows.shape[2] * 16 / height)
     tensors["project.weight"] = spread.flatten(1)
     return {name: value for name, value in tensors.items() if not name.startswith("head.") and "_l1" not in name}
