@@ -77,6 +77,7 @@ OF_OTHERS = {
     "enhanced_region": ("get", Role.STAFF, 404),
     "enhanced_line": ("get", Role.STAFF, 404),
     "page": ("get", Role.STAFF, 200),
+    "word_why": ("get", Role.STAFF, 404),  # this vote has no words; they are tested in test_word
     "page_tile": ("get", Role.STAFF, 404),  # this page has no pyramid; images are tested in test_page
     "page_thumbnail": ("get", Role.STAFF, 200),
     "original_download": ("get", Role.STAFF, 200),
@@ -130,6 +131,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "passes_page": lambda: [collection.pk, 1],
         "enhanced_region": lambda: [page.pk],
         "enhanced_line": lambda: [page.pk, place.line_id],
+        "word_why": lambda: [place.line_id, 99],
         "page": lambda: [page.pk],
         "page_tile": lambda: [page.pk, 0, 0, 0],
         "page_thumbnail": lambda: [page.pk],
