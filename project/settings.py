@@ -180,6 +180,18 @@ ENGINES: dict[str, EngineDeclaration] = {
         "OPTIONS": {"precision": "auto", "decoder": "greedy"},
         "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
     },
+    # A second recogniser that sees lines at 64 pixels where the starter sees them at 48, and whose upper half began
+    # with other weights: it errs elsewhere, which is what a vote lives on.
+    "starter-tall": {
+        "CLASS": "transcription.engines.starter.Starter",
+        "VERSION": "2",
+        "READS": ["lines"],
+        "LITERAL": True,
+        "WEIGHTS": "starter-tall.safetensors",
+        "FILES": {"language_models": ["lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz"]},
+        "OPTIONS": {"precision": "auto"},
+        "RUNTIME": {"threads": _env.engine_threads, "device": "auto"},
+    },
     # Finds lines with a network of our own; classical needs no weights and stays as the fall-back.
     "learned": {
         "CLASS": "transcription.engines.segmenters.learned.LearnedSegmenter",

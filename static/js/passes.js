@@ -75,7 +75,15 @@ const choice = (node, key, { options, value, change }) => {
   });
 };
 
-const title = (pass) => pass.steps.map((step) => recipes.get(step.recipe).title).join(" → ");
+// With the numbers that are not the usual ones, as several passes may be one recipe.
+const stepTitle = (step) => {
+  const recipe = recipes.get(step.recipe);
+  const said = recipe.parameters
+    .filter(({ name, default: usual }) => name in step.options && step.options[name] !== usual)
+    .map(({ name, label }) => `${label} ${step.options[name]}`);
+  return said.length ? `${recipe.title} (${said.join(", ")})` : recipe.title;
+};
+const title = (pass) => pass.steps.map(stepTitle).join(" → ");
 const decimals = (step) => (String(step).split(".")[1] ?? "").length;
 
 const slider = (node, key, { label, help, minimum, maximum, step, value, change }) => {

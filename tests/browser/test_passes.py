@@ -20,13 +20,18 @@ from tests.steps.journey import current_run, prepared_page, receive_page, work_u
 from tests.steps.scribe import scribe
 from transcription.models import Collection, LayoutLine, Page, Reading, Run
 from transcription.steps.create import create_collection
+from transcription.steps.profiles import BUNDLED
 
 __all__ = ["scribe"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SignIn = Callable[..., BrowserContext]
 SHOTS = os.environ.get("SCREENSHOTS", "")  # a folder for pictures to look at
-BUNDLED = ["Plain", "Local contrast", "Even paper", "Threshold"]
+BUNDLED_TITLES = [
+    *("Stretch and slant (Slant -0.15)", "Stretch and slant (Height 1.07)", "Stretch and slant (Width 1.17)"),
+    *("Stretch and slant (Width 1.33)", "Stretch and slant (Width 1, Slant -0.2)"),
+]
+CHOSEN_TITLES = [BUNDLED_TITLES[0], "Show-through → Thicken strokes (Amount 0.8)", BUNDLED_TITLES[1]]
 
 
 @pytest.fixture
@@ -93,16 +98,19 @@ def test_passes_are_changed_and_the_preview_follows(
 ) -> None:
     tab = open_screen(sign_in, collection, color_scheme=theme)
     said = errors_of(tab)
-    expect(tab.locator(".pass-title")).to_have_text(BUNDLED)
+    expect(tab.locator(".pass-title")).to_have_text(BUNDLED_TITLES)
     expect(tab.locator("[data-bundled=yes]")).to_be_visible()
     before, after = tab.locator(".line-before").first, tab.locator(".line-after").first
-    expect_drawn(after, "enhancement=plain")
-    expect_drawn(tab.locator("#region-after"), "enhancement=plain")
-    assert (pixels(tab, before) == pixels(tab, after)).all(), "plain changes nothing"
+    expect_drawn(after, "stretch%3Aslant%3D-0.15")
+    expect_drawn(tab.locator("#region-after"), "stretch%3Aslant%3D-0.15")
     assert violations(tab) == []
     shoot(tab, f"passes-{theme}")
+    tab.get_by_label("Recipe 1 of pass 1", exact=True).select_option("plain")
+    expect_drawn(after, "enhancement=plain")
+    assert (pixels(tab, before) == pixels(tab, after)).all(), "plain changes nothing"
 
     tab.locator(".pass-open").nth(3).click()
+    tab.get_by_label("Recipe 1 of pass 4", exact=True).select_option("adaptive")
     expect_drawn(after, "enhancement=adaptive")
     assert (pixels(tab, after) > 250).mean() > 0.6, "white paper"
     assert (pixels(tab, before) > 250).mean() < 0.1
@@ -122,7 +130,7 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
 ) -> None:
     tab = open_screen(sign_in, collection)
     expect(tab.locator(".notice-warn.vocabulary-stale")).to_have_count(0)
-    for number in (4, 3):
+    for number in (5, 4, 3):
         tab.get_by_role("button", name=f"Remove pass {number}").click()
     tab.get_by_role("button", name="Add a pass").click()
     tab.get_by_label("Recipe 1 of pass 3", exact=True).select_option("show_through")
@@ -131,7 +139,7 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     tab.get_by_label("Amount").fill("0.8")
     tab.get_by_label("Weight in the vote").fill("0.6")
     tab.get_by_role("button", name="Move up: pass 3").click()
-    expect(tab.locator(".pass-title")).to_have_text(["Plain", "Show-through → Thicken strokes", "Local contrast"])
+    expect(tab.locator(".pass-title")).to_have_text(CHOSEN_TITLES)
     expect_drawn(tab.locator(".line-after").first, "show_through%2Fthicken%3Aamount%3D0.8")
     expect_drawn(tab.locator("#region-after"), "show_through%2Fthicken%3Aamount%3D0.8")
     shoot(tab, "passes-chain")
@@ -139,11 +147,13 @@ def test_chosen_passes_are_saved_and_pages_are_read_with_them(
     expect(tab.locator(".messages")).to_contain_text("Saved.")
     expect(tab.locator("#unsaved")).to_have_text("")
     expect(tab.locator(".vocabulary-stale")).to_contain_text("1 page was read with other passes")
-    expect(tab.locator(".pass-title")).to_have_text(["Plain", "Show-through → Thicken strokes", "Local contrast"])
+    expect(tab.locator(".pass-title")).to_have_text(CHOSEN_TITLES)
     shoot(tab, "passes-saved")
 
-    chosen = {"plain+starter", "show_through/thicken:amount=0.8+starter", "clahe+starter"}
-    assert passes_of(current_run(page)) == {f"{each}+starter" for each in ("plain", "clahe", "background", "adaptive")}
+    chosen = {
+        *("stretch:slant=-0.15+starter", "show_through/thicken:amount=0.8+starter", "stretch:height=1.07+starter"),
+    }
+    assert passes_of(current_run(page)) == {each.name for stage in BUNDLED["starter"] for each in stage}
     tab.get_by_role("button", name="Read again…").click()
     assert violations(tab) == []
     tab.get_by_role("button", name="Read again", exact=True).click()
@@ -176,7 +186,7 @@ def test_leaving_with_passes_that_are_not_saved_asks_first_and_saving_does_not(
     tab.get_by_role("link", name="Vestry minutes").click(no_wait_after=True)
     tab.wait_for_timeout(300)
     assert asked == ["beforeunload"]
-    expect(tab.locator(".pass-title")).to_have_text(BUNDLED[:3])
+    expect(tab.locator(".pass-title")).to_have_text([*BUNDLED_TITLES[:3], BUNDLED_TITLES[4]])
     tab.get_by_role("button", name="Save", exact=True).click()
     expect(tab.locator(".messages")).to_contain_text("Saved.")
     tab.get_by_role("link", name="Vestry minutes").click()
@@ -238,7 +248,7 @@ def test_one_who_is_no_admin_may_try_and_not_save(sign_in: SignIn, collection: C
     tab = sign_in(user).new_page()
     tab.goto(f"/collections/{collection.pk}/passes/")
     tab.locator(".pass-open").nth(1).click()
-    expect_drawn(tab.locator(".line-after").first, "enhancement=clahe")
+    expect_drawn(tab.locator(".line-after").first, "stretch%3Aheight%3D1.07")
     expect(tab.get_by_role("button", name="Save")).to_have_count(0)
     expect(tab.locator("#passes-form")).to_contain_text("only admins")
     assert violations(tab) == []
@@ -248,7 +258,7 @@ def test_eight_passes_are_the_most_and_one_is_the_least(sign_in: SignIn, collect
     tab = open_screen(sign_in, collection)
     expect(tab.locator("#preview")).to_contain_text("when the collection has a page")
     add = tab.get_by_role("button", name="Add a pass")
-    for _ in range(4):
+    for _ in range(8 - len(BUNDLED_TITLES)):
         add.click()
     expect(add).to_be_disabled()
     assert len(set(tab.locator(".pass-title").all_inner_texts())) == 8, "each is one that is not there yet"
@@ -257,5 +267,5 @@ def test_eight_passes_are_the_most_and_one_is_the_least(sign_in: SignIn, collect
         tab.get_by_role("button", name=f"Remove pass {number}").click()
     expect(tab.get_by_role("button", name="Remove pass 1")).to_be_disabled()
     tab.get_by_role("button", name="Use the bundled passes").click()
-    expect(tab.locator(".pass-title")).to_have_text(BUNDLED)
+    expect(tab.locator(".pass-title")).to_have_text(BUNDLED_TITLES)
     expect(tab.locator("#unsaved")).to_have_text("")

@@ -18,12 +18,14 @@ from transcription.engines.registry import WEIGHTS
 from transcription.engines.starter import Starter
 from transcription.engines.weights_file import read_description, save_weights
 from transcription.errors import WeightsError
+from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.metrics import cer
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 
 SHIPPED = WEIGHTS / "starter.safetensors"
 LANGUAGE_MODELS = [WEIGHTS / name for name in ("lm-weights.json", "lm-en.npz", "lm-fr.npz", "lm-generic.npz")]
+TALL = WEIGHTS / "starter-tall.safetensors"
 shipped = pytest.mark.skipif(not SHIPPED.exists(), reason="the starter's weights are not here")
 
 
@@ -130,6 +132,30 @@ class TestContract:
         [result] = read(starter, [crop]).values()
         if isinstance(result, ReadingRecord) and result.text and crop.std() < 1:
             assert np.mean(result.chars) < 0.95, f"read {result.text!r} on nothing"
+
+
+@pytest.mark.skipif(not TALL.exists(), reason="the second recogniser's weights are not here")
+class TestTheSecondRecogniser:
+    def test_it_sees_lines_higher_and_knows_the_same_characters(self) -> None:
+        tall, low = Starter(TALL, decoder="greedy"), Starter(SHIPPED, decoder="greedy")
+        assert (tall.reader.height, low.reader.height) == (64, 48)
+        assert tall.alphabet == low.alphabet, "they share their language models"
+        image = LineImage(0, paper(64, 640))
+        steps = [len(each.values) for engine in (tall, low) for each in engine.log_probabilities([image])]  # type: ignore[union-attr]
+        assert steps == [120, 120], "lines are as wide before both, so both take as long but for the height"
+
+    def test_the_two_together_vote_on_what_was_drawn(self, lines: list[Gray]) -> None:
+        readings = [read(Starter(weights, language_models=LANGUAGE_MODELS), lines) for weights in (SHIPPED, TALL)]
+        texts = []
+        for key in range(len(lines)):
+            given = [
+                voting.PassReading(str(n), str(n), found)
+                for n, each in enumerate(readings)
+                if isinstance(found := each[key], ReadingRecord)
+            ]
+            assert len(given) == 2
+            texts.append(voting.vote(given).text)
+        assert cer(" ".join(TEXTS), " ".join(texts)) < 0.5, texts
 
 
 class TestWeights:

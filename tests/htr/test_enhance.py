@@ -47,6 +47,8 @@ def plain_lines() -> list[Gray]:
 
 
 def as_high(out: Gray, recipe: str, size: tuple[int, int]) -> bool:
+    if recipe == "stretch":
+        return out.shape == (size[0], max(1, round(size[1] * 1.25)))
     return out.shape == size or (recipe == "pad" and out.shape[0] == size[0] and 1 <= out.shape[1] <= size[1])
 
 
@@ -66,7 +68,7 @@ def test_every_recipe_keeps_height_and_type(recipe: str, size: tuple[int, int]) 
     assert out.dtype == np.uint8
 
 
-@pytest.mark.parametrize("recipe", sorted(set(RECIPES) - NEGATIVE - {"pad"}))
+@pytest.mark.parametrize("recipe", sorted(set(RECIPES) - NEGATIVE - {"pad", "stretch"}))
 def test_ink_stays_darker_than_paper_and_the_input_is_not_changed(recipe: str) -> None:
     image = line()
     before = image.copy()
@@ -143,7 +145,7 @@ def test_any_enhancement_takes_any_image(image: Gray, enhancement: Enhancement) 
     out = enhancement.apply(image)
     assert out.dtype == np.uint8
     assert (out.ndim, out.shape[0]) == (2, image.shape[0])
-    assert 1 <= out.shape[1] <= image.shape[1]
+    assert 1 <= out.shape[1] <= 2 * image.shape[1]
     assert (image == before).all()
     assert (enhancement.apply(image) == out).all()
 
@@ -233,6 +235,38 @@ class TestWhatRecipesDo:
             ink = (230.0 - out.min(axis=0)) * near
             found = float((ink * (columns + 0.5)).sum() / ink.sum()) / out.shape[1]
             assert abs(found - expected) * out.shape[1] < 0.75, "as a share of the width"
+
+    @pytest.mark.parametrize(
+        "options", [{"width": 1.37}, {"width": 0.8}, {"width": 1.25, "slant": -0.3, "height": 1.1}]
+    )
+    @pytest.mark.parametrize("width", [37, 400, 1111])
+    def test_stretching_moves_nothing_along_the_middle_of_the_line(self, width: int, options: dict[str, float]) -> None:
+        image = np.full((64, width), 230, np.uint8)
+        marks = [width // 5, width // 2, 4 * width // 5]
+        for x in marks:
+            image[30:34, x : x + 2] = 20
+        out = enhance(image, "stretch", options)
+        assert out.shape == (64, round(width * options["width"]))
+        columns = np.arange(out.shape[1])
+        for x in marks:
+            expected = (x + 1) / width
+            near = np.abs(columns - expected * out.shape[1]) < 4
+            ink = (230.0 - out[31:33].mean(axis=0)) * near
+            found = float((ink * (columns + 0.5)).sum() / ink.sum()) / out.shape[1]
+            assert abs(found - expected) * out.shape[1] < 0.75, "as a share of the width"
+
+    def test_slant_moves_the_top_to_its_side_and_the_foot_to_the_other(self) -> None:
+        image = np.full((64, 200), 230, np.uint8)
+        image[:, 99:101] = 20
+        out = enhance(image, "stretch", {"width": 1, "slant": 0.5})
+        assert int(out[4].argmin()) == pytest.approx(100 + 0.5 * 28, abs=1.5)
+        assert int(out[60].argmin()) == pytest.approx(100 - 0.5 * 28, abs=1.5)
+        higher = enhance(line(), "stretch", {"width": 1, "height": 1.3})
+        assert (higher < 100).sum() > (line() < 100).sum()
+
+    def test_a_line_too_wide_to_be_warped_is_only_stretched(self) -> None:
+        out = enhance(np.full((8, 40_000), 200, np.uint8), "stretch", {"slant": 0.2})
+        assert out.shape == (8, 32_000)
 
     def test_a_negative_becomes_a_positive(self) -> None:
         assert (enhance(255 - line(), "invert") == line()).all()

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from tests.steps.journey import TEXTS, draw_page, drawn_layout
 from tests.training.line_sets import draw_line, write_set
 from transcription.engines.registry import WEIGHTS
-from transcription.steps.profiles import registry
+from transcription.steps.profiles import BUNDLED, registry
 
 RATES = ("cer_strict", "cer_normalised", "wer_strict", "wer_normalised")
 FIGURES = {"lines", "chars", *(f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high"))}
@@ -60,7 +60,7 @@ def evaluate(*arguments: object) -> dict[str, Any]:
     output = io.StringIO()
     call_command("evaluate", *map(str, arguments), "--json", stdout=output)
     found: dict[str, Any] = json.loads(output.getvalue())
-    assert set(found) - {"confidence"} == {"sets", "mean"}
+    assert set(found) - {"confidence", "passes", "gain"} == {"sets", "mean"}
     for figures in found["sets"].values():
         assert set(figures) == FIGURES
     assert set(found["mean"]) >= {"cer_strict", "cer_normalised", "wer_strict", "wer_normalised"}
@@ -126,12 +126,25 @@ def test_a_table_is_printed_for_people(tmp_path: Path) -> None:
     call_command("evaluate", "lines", str(tmp_path), stdout=output)
     assert output.getvalue().splitlines()[1].split() == ["en_a", "1", "0.000", "0.000", "0.000-0.000", "0.000"]
     rows = output.getvalue().splitlines()
-    assert rows[2].startswith("mean")
-    assert rows[4].split()[:2] == ["confidence", "words"]
+    names = ["mean", *(each.name for each in BUNDLED["starter"][0]), "the"]
+    assert [row.split()[0] for row in rows[2 : 2 + len(names)]] == names
+    found = next(at for at, row in enumerate(rows) if row.split()[:2] == ["confidence", "words"])
     # All words are right: nothing tells right from wrong.
-    assert rows[5].split()[:2] == ["en_a", str(len(TEXTS[0].split()))]
-    assert rows[5].split()[4] == "-"
+    assert rows[found + 1].split()[:2] == ["en_a", str(len(TEXTS[0].split()))]
+    assert rows[found + 1].split()[4] == "-"
     assert rows[-1].startswith("good lines")
+
+
+def test_a_profile_is_shown_with_each_of_its_passes_and_what_voting_gains(tmp_path: Path) -> None:
+    write_set(tmp_path, "en_a", [("dev", f"p{n}", f"{n}.png", text) for n, text in enumerate(TEXTS[:2])])
+    found = evaluate("lines", tmp_path, "--profile", "starter")
+    assert set(found["passes"]) == {each.name for stage in BUNDLED["starter"] for each in stage}
+    assert all(figures["mean"] == found["mean"] for figures in found["passes"].values()), "all read the same text"
+    assert found["gain"]["over"] in found["passes"]
+    assert found["gain"]["mean"] == found["gain"]["sets"]["en_a"] == {"gain": 0, "gain_low": 0, "gain_high": 0}
+    assert "gain" not in evaluate("lines", tmp_path, "--engine", "starter")
+    with pytest.raises(CommandError, match="No profile is called “best”; there are starter"):
+        evaluate("lines", tmp_path, "--profile", "best")
 
 
 def test_a_profiles_word_confidence_is_judged_and_one_engines_is_not(tmp_path: Path) -> None:

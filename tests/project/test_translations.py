@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]
 CATALOGUE = Path("LC_MESSAGES/django.po")
+SOURCES = ["project", "review", "templates", "transcription"]
 
 needs_gettext = pytest.mark.skipif(not shutil.which("msgfmt"), reason="no gettext here: apt-get install gettext")
 
@@ -31,13 +32,15 @@ def _compiled(path: Path) -> dict[object, str]:
 def test_every_sentence_is_translated(
     language: str, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(ROOT)
-    settings.LOCALE_PATHS = [str(tmp_path)]
-    (tmp_path / language / "LC_MESSAGES").mkdir(parents=True)
-    collected = tmp_path / language / CATALOGUE
+    # Where the sources stand there is a locale folder, and what is collected would be written into that.
+    for folder in SOURCES:
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    collected = tmp_path / "locale" / language / CATALOGUE
+    collected.parent.mkdir(parents=True)
     shutil.copy(ROOT / "locale" / language / CATALOGUE, collected)
-    ignored = [".venv", "build", "tests", "training-runs", "locale"]
-    call_command("makemessages", locale=[language], ignore_patterns=ignored, no_location=True, verbosity=0)
+    settings.LOCALE_PATHS = [str(tmp_path / "locale")]
+    monkeypatch.chdir(tmp_path)
+    call_command("makemessages", locale=[language], symlinks=True, no_location=True, verbosity=0)
     for which in ("--untranslated", "--only-fuzzy"):
         command = ["msgattrib", which, "--no-obsolete", "--no-wrap", str(collected)]
         found = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -22,7 +22,15 @@ from transcription.steps.choose_passes import (
 )
 from transcription.steps.control import rerun
 from transcription.steps.create import create_collection as make_collection
-from transcription.steps.profiles import DEFAULT_PROFILE, default_profile_version, profile_version_of, segmenter_in_use
+from transcription.steps.profiles import (
+    BUNDLED,
+    DEFAULT_PROFILE,
+    THOROUGH,
+    default_profile_version,
+    profile_version_of,
+    segmenter_in_use,
+    shipped_calibration,
+)
 from transcription.steps.purge import purge_collection
 
 pytestmark = pytest.mark.django_db
@@ -45,8 +53,10 @@ def names(version: ProfileVersion) -> list[str]:
 
 def test_a_new_collection_is_read_with_the_bundled_passes(collection: Collection) -> None:
     assert present_passes(collection) == bundled_passes()
-    assert [str(each.enhancement) for each in bundled_passes()] == ["plain", "clahe", "background", "adaptive"]
-    assert [each.weight for each in bundled_passes()] == [1.0, 1.0, 1.0, 0.7]
+    assert [str(each.enhancement) for each in bundled_passes()] == [
+        *("stretch:slant=-0.15", "stretch:height=1.07", "stretch:width=1.17", "stretch:width=1.33"),
+        "stretch:width=1,slant=-0.2",
+    ]
     assert is_calibrated(collection)
 
 
@@ -66,9 +76,9 @@ def test_chosen_passes_make_an_immutable_version_of_the_collections_own_profile(
 
 def test_an_unchanged_recipe_is_the_pass_that_the_bundled_profile_has(collection: Collection) -> None:
     bundled = default_profile_version()
-    version = choose_passes(collection=collection, passes=passes("clahe:clip_limit=2,tiles=8", "blur"))
+    version = choose_passes(collection=collection, passes=passes("stretch:width=1.17,height=1", "blur"))
     shared = set(version.passes.values_list("pk", flat=True)) & set(bundled.passes.values_list("pk", flat=True))
-    assert PassVersion.objects.get(pk=shared.pop()).name == "clahe+starter"
+    assert PassVersion.objects.get(pk=shared.pop()).name == "stretch:width=1.17+starter"
 
 
 def test_the_bundled_passes_mean_the_bundled_profile(collection: Collection) -> None:
@@ -76,6 +86,18 @@ def test_the_bundled_passes_mean_the_bundled_profile(collection: Collection) -> 
     version = choose_passes(collection=collection, passes=bundled_passes())
     assert version == default_profile_version()
     assert Collection.objects.get(pk=collection.pk).profile == Profile.objects.get(name=DEFAULT_PROFILE)
+
+
+def test_the_passes_of_the_thorough_profile_mean_it_with_its_own_calibration(collection: Collection) -> None:
+    thorough = [ChosenPass(Enhancement.stored(e.recipe, e.options), e.weight, e.engine) for e in BUNDLED[THOROUGH][0]]
+    version = choose_passes(collection=collection, passes=thorough)
+    assert version.profile.name == THOROUGH
+    assert {each.engine for each in version.passes.all()} == {"starter", "starter-tall"}
+    assert version.calibration == shipped_calibration(THOROUGH) != default_profile_version().calibration
+    fresh = Collection.objects.get(pk=collection.pk)
+    assert present_passes(fresh) == thorough
+    assert is_calibrated(fresh)
+    assert profile_version_of(fresh) == version
 
 
 def test_a_collection_without_a_profile_of_its_own_takes_no_others_passes(collection: Collection) -> None:
@@ -105,7 +127,7 @@ class TestCalibration:
         assert not is_calibrated(collection)
 
     def test_nor_where_the_weights_are_others(self, collection: Collection) -> None:
-        others = [ChosenPass(each.enhancement, 1.0) for each in bundled_passes()]
+        others = [ChosenPass(each.enhancement, 0.9) for each in bundled_passes()]
         assert choose_passes(collection=collection, passes=others).calibration is None
 
     def test_holds_for_the_bundled_passes_in_another_order(self, collection: Collection) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import torch
 from tests.training.line_sets import Row, write_set
 from transcription.engines.ctc_network import CtcNetwork
 from transcription.engines.starter import Starter
+from transcription.engines.weights_file import load_tensors, read_description
 from transcription.errors import BadInput
 from transcription.htr.ink import fit_height
 from transcription.training import recognizer
 from transcription.training.datasets import LineSample
-from transcription.training.recognizer import Encoder, Plan, Progress, odds_of, rate_at, train
+from transcription.training.recognizer import Encoder, Plan, Progress, Sees, odds_of, rate_at, train
 
 TEXTS = ["ab", "ba d", "da", "d b"]
 
@@ -38,7 +40,11 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     # Overfitting is the test here: lines as they are, not ever new ones.
     monkeypatch.setattr(recognizer, "weather", lambda pixels, rng: pixels)
     monkeypatch.setattr(recognizer, "hide", lambda image, rng: image)
-    monkeypatch.setattr(recognizer, "warp", lambda pixels, height, width, rng: fit_height(pixels, height, width))
+    monkeypatch.setattr(
+        recognizer,
+        "warp",
+        lambda pixels, height, width, rng, wide_as: fit_height(pixels, height, width, wide_as=wide_as),
+    )
 
 
 def log_of(run: Path) -> list[dict[str, float]]:
@@ -103,7 +109,7 @@ def test_two_processes_learn_as_one_and_end_together(lines: Path, tmp_path: Path
 
 
 def test_an_unknown_stage_is_said_in_a_sentence(lines: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no stage “warm”; choose synthetic, real, balance"):
+    with pytest.raises(BadInput, match="no stage “warm”; choose synthetic, real, balance, second"):
         train(plan(lines, tmp_path / "run", "warm", 1))
 
 
@@ -115,10 +121,34 @@ def test_the_weights_it_writes_are_the_starters(lines: Path, tmp_path: Path, mon
 
 def test_the_rate_warms_up_and_stays_and_falls_to_zero_in_the_last_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizer, "WARMUP_STEPS", 100)
-    steady = [rate_at(Progress(stage_step=step), 100, decays=False, peak=1.0) for step in (0, 49, 99, 500)]
+    steady = [rate_at(Progress(stage_step=step), 100, decay=0.0, peak=1.0) for step in (0, 49, 99, 500)]
     assert steady == [0.01, 0.5, 1.0, 1.0]
-    falling = [rate_at(Progress(stage_step=500, seconds=at), 100, decays=True, peak=1.0) for at in (0, 50, 101)]
+    falling = [rate_at(Progress(stage_step=500, seconds=at), 100, decay=1.0, peak=1.0) for at in (0, 50, 101)]
     assert falling == [1.0, pytest.approx(0.5), 0.0]
+    late = [rate_at(Progress(stage_step=500, seconds=at), 100, decay=0.4, peak=1.0) for at in (0, 60, 80, 101)]
+    assert late == [1.0, pytest.approx(1.0), pytest.approx(0.5), 0.0]
+
+
+def test_a_second_network_begins_with_the_lower_half_of_the_first_and_says_how_it_sees(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognizer, "CtcNetwork", CtcNetwork)
+    train(plan(lines, tmp_path / "first", "real", 0.1))
+    first = tmp_path / "first" / "starter.safetensors"
+    begun = recognizer.lower_half(first, 64)
+    tall = CtcNetwork(5, height=64)
+    unknown = tall.load_state_dict(begun, strict=False)
+    assert not unknown.unexpected_keys
+    assert {name.split(".")[0] for name in unknown.missing_keys} == {"context", "head"}
+    middle = begun["project.weight"].view(256, 160, 4)[:, :, 1:3].sum(2)
+    was = load_tensors(first)["project.weight"].view(256, 160, 3)
+    expected = 0.75 * (1.25 * was[:, :, 1] + 0.375 * (was[:, :, 0] + was[:, :, 2]))
+    assert torch.allclose(middle, expected, atol=1e-4), "each row is looked up where it stood in the line"
+    train(replace(plan(lines, tmp_path / "second", "second", 0.1), sees=Sees(64, 48), begin_with=first))
+    written = tmp_path / "second" / "starter.safetensors"
+    said = read_description(written)
+    assert (said["height"], said["wide_as"], said["alphabet"]) == (64, 48, read_description(first)["alphabet"])
+    assert Starter(written, decoder="greedy").reader.height == 64
 
 
 def test_small_sets_are_drawn_more_often_and_english_gets_its_share() -> None:

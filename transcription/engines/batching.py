@@ -27,15 +27,18 @@ class FittedLine:
         return -(-self.width // BUCKET) * BUCKET
 
 
-def fit_lines(crops: Iterable[LineImage], height: int, max_width: int) -> tuple[list[FittedLine], list[ItemError]]:
-    """All crops at ``height``, at most ``max_width`` wide (pixels), and an error for each that is no image."""
+def fit_lines(
+    crops: Iterable[LineImage], height: int, max_width: int, *, wide_as: int = 0
+) -> tuple[list[FittedLine], list[ItemError]]:
+    """All crops at ``height``, at most ``max_width`` wide (pixels), and an error for each that is no image; for
+    ``wide_as`` see `fit_height`."""
     fitted, errors = [], []
     for crop in crops:
         error = bad_crop(crop)
         if error:
             errors.append(error)
         else:
-            fitted.append(FittedLine(crop.key, fit_height(crop.pixels, height, max_width)))
+            fitted.append(FittedLine(crop.key, fit_height(crop.pixels, height, max_width, wide_as=wide_as)))
     return fitted, errors
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-INPUT_HEIGHT = 48  # pixels; half the cost of 64 px at little loss for the hands measured
+INPUT_HEIGHT = (
+    48  # pixels, unless the weights say otherwise; half the cost of 64 px at little loss for the hands measured
+)
 STRIDE = 4  # input columns for one output step
 
 
@@ -35,10 +37,12 @@ class Residual(nn.Module):
 
 
 class CtcNetwork(nn.Module):
-    """Line images to log-probabilities of characters; class 0 is CTC's blank."""
+    """Line images, ``height`` pixels high (a multiple of 16), to log-probabilities of characters; class 0 is CTC's
+    blank. Shapes below are of a height of 48."""
 
-    def __init__(self, classes: int, *, lstm: int = 224, dropout: float = 0.2) -> None:
+    def __init__(self, classes: int, *, height: int = INPUT_HEIGHT, lstm: int = 224, dropout: float = 0.2) -> None:
         super().__init__()
+        self.height = height
         self.features = nn.Sequential(
             nn.Conv2d(1, 24, 5, 2, 2, bias=False),  # (B, 24, 24, W/2)
             nn.BatchNorm2d(24),
@@ -48,8 +52,8 @@ class CtcNetwork(nn.Module):
             Residual(96, 96),
             Residual(96, 160, (2, 1)),  # (B, 160, 3, W/4)
         )
-        # Three rows are kept apart, not pooled: whether a stroke is high or low tells a comma from an apostrophe.
-        self.project = nn.Linear(160 * 3, 256)
+        # The rows are kept apart, not pooled: whether a stroke is high or low tells a comma from an apostrophe.
+        self.project = nn.Linear(160 * (height // 16), 256)
         self.dropout = nn.Dropout(dropout)
         self.context = nn.LSTM(256, lstm, 2, batch_first=True, bidirectional=True, dropout=dropout)
         self.head = nn.Linear(2 * lstm, classes)
@@ -77,7 +81,7 @@ class CtcNetwork(nn.Module):
 
     def _columns(self, x: Tensor) -> Tensor:
         assert x.dim() == 4, tuple(x.shape)
-        assert x.shape[1:3] == (1, INPUT_HEIGHT), tuple(x.shape)
+        assert x.shape[1:3] == (1, self.height), tuple(x.shape)
         h = self.features(x)  # (B, 160, 3, W/4)
         columns: Tensor = self.dropout(torch.relu(self.project(h.flatten(1, 2).transpose(1, 2))))  # (B, W/4, 256)
         return columns

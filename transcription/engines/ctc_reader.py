@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transcription.engines.batching import FittedLine
-from transcription.engines.ctc_network import INPUT_HEIGHT, STRIDE, CtcNetwork, fuse_norms
+from transcription.engines.ctc_network import STRIDE, CtcNetwork, fuse_norms
 from transcription.engines.device import Precision, choose_device, number_type
 from transcription.htr.ink import ink
 
@@ -32,6 +32,7 @@ class CtcReader:
         self.columns = GPU_COLUMNS if self.device.type == "cuda" else CPU_COLUMNS
         if self.device.type == "cuda" and precision == "single":
             torch.backends.cudnn.allow_tf32 = False  # else convolutions keep ten bits of twenty-three
+        self.height = network.height
         self._network = fuse_norms(network.eval()).to(self.device, self.numbers)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._network.head.float()
@@ -52,16 +53,16 @@ class CtcReader:
         return [(log_probs[row, :count], features[row, :count]) for row, count in enumerate(steps)]
 
     def images(self, batch: Sequence[FittedLine]) -> Tensor:
-        """The lines of one bucket as the network's input, (B, 1, 48, bucket) float32, where a GPU can fetch it."""
+        """The lines of one bucket as the network's input, (B, 1, height, bucket) float32, where a GPU can fetch it."""
         pinned = self.device.type == "cuda"
-        images = torch.zeros(len(batch), 1, INPUT_HEIGHT, batch[0].bucket, pin_memory=pinned)
+        images = torch.zeros(len(batch), 1, self.height, batch[0].bucket, pin_memory=pinned)
         view = images.numpy()
         for row, line in enumerate(batch):
             view[row, 0, :, : line.width] = ink(line.pixels)
         return images
 
     def forward(self, images: Tensor) -> NDArray[np.float32]:
-        """(B, 1, 48, W) → log-probabilities (B, W/4, C): the bare work of the network, transfers included."""
+        """(B, 1, height, W) → log-probabilities (B, W/4, C): the bare work of the network, transfers included."""
         with torch.inference_mode():
             output: NDArray[np.float32] = self._network(self._there(images)).cpu().numpy()
         assert output.shape[:2] == (images.shape[0], images.shape[3] // STRIDE), output.shape

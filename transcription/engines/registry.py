@@ -185,8 +185,9 @@ class Registry:
             return name
 
     def voice(self, name: str) -> str:
-        """Engines of one voice err together, and a vote hears their passes as correlated: those of one class, and where
-        a class runs models of any origin, those that run the same model. One that is gone is its own voice."""
+        """Engines of one voice err together, and a vote hears their passes as correlated: those of one class with the
+        same weights, and where a class runs models of any origin, those that run the same model. One that is gone is
+        its own voice."""
         try:
             declared = self.declaration(name)
         except UnknownEngine:
@@ -195,7 +196,7 @@ class Registry:
         if "MODEL" in declared:
             manifest = self._store().manifest(declared["MODEL"])
             model = "" if KINDS[manifest.engine].one_lineage else manifest.state
-        return f"{declared['CLASS']} {json.dumps(model)}"
+        return f"{declared['CLASS']} {json.dumps(model or declared.get('WEIGHTS', ''))}"
 
     def is_literal(self, name: str) -> bool:
         """Whether it is declared so; an engine that is gone may have been a language model."""

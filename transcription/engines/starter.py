@@ -38,7 +38,8 @@ class _Output:
 
 
 class Starter:
-    """Reads lines with the weights in ``weights`` (a Longhand safetensors file that names its alphabet).
+    """Reads lines with the weights in ``weights`` (a Longhand safetensors file that names its alphabet; ``height`` and
+    ``wide_as`` there say at which height in pixels the network sees a line, and at which one it would be as wide).
 
     ``precision``: ``auto`` reads with half-wide numbers on a GPU and on CPUs that multiply them, ``single`` with
     32-bit floats everywhere, slower and the same on every machine but for the last digits. ``batch_columns`` bounds a
@@ -65,7 +66,9 @@ class Starter:
         if not isinstance(description.get("alphabet"), str):
             raise WeightsError(f"{weights} names no alphabet; restore it from the repository or train it again.")
         self.alphabet: str = description["alphabet"]
-        network = CtcNetwork(len(self.alphabet) + 1)
+        height = int(description.get("height", INPUT_HEIGHT))
+        self._wide_as = int(description.get("wide_as", height))
+        network = CtcNetwork(len(self.alphabet) + 1, height=height)
         try:
             network.load_state_dict(load_tensors(weights))
         except RuntimeError as error:
@@ -77,7 +80,7 @@ class Starter:
 
     def recognize(self, crops: Iterable[LineImage], hints: Hints) -> Iterator[ReadingRecord | ItemError]:
         """Readings of lines, those of like width together."""
-        lines, errors = fit_lines(crops, INPUT_HEIGHT, self._max_width)
+        lines, errors = self._fitted(crops)
         yield from errors
         if self._decoders is None:
             for output in self._outputs(lines):
@@ -96,11 +99,14 @@ class Starter:
 
     def log_probabilities(self, crops: Iterable[LineImage]) -> Iterator[LineProbabilities | ItemError]:
         """What the network says of each line, its own columns only."""
-        lines, errors = fit_lines(crops, INPUT_HEIGHT, self._max_width)
+        lines, errors = self._fitted(crops)
         yield from errors
         for batch in batches(lines, self._batch_columns):
             for line, values in zip(batch, self.reader.read(batch), strict=True):
                 yield LineProbabilities(line.key, values)
+
+    def _fitted(self, crops: Iterable[LineImage]) -> tuple[list[FittedLine], list[ItemError]]:
+        return fit_lines(crops, self.reader.height, self._max_width, wide_as=self._wide_as)
 
     def _outputs(self, lines: list[FittedLine]) -> Iterator[_Output]:
         for batch in batches(lines, self._batch_columns):

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transcription.htr.calibration import Calibration
+from transcription.htr.calibration import Calibration, Value
 
 CAUSES: dict[str, tuple[str, ...]] = {
     "passes": ("support", "margin", "alternatives", "votes"),
     "characters": ("min_char", "mean_char"),
     "line": ("agreement",),
     "kind": ("length", "letters"),
+    "belief": ("belief",),
+    "known": ("known",),
 }
 OTHER = "other"  # features that no cause names
 
 
-def causes_of(calibration: Calibration, values: Sequence[float]) -> dict[str, float]:
+def causes_of(calibration: Calibration, values: Sequence[Value]) -> dict[str, float]:
     """By how much each cause raises or lowers P(right), in [-1, 1], from where it would stand if the word were average
     in that respect; the strongest first. Empty where ``values`` are not those of ``calibration``."""
     if len(values) != len(calibration.features):

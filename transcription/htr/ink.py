@@ -27,12 +27,13 @@ def ink(pixels: Gray) -> NDArray[np.float32]:
     return cv2.LUT(pixels, table).astype(np.float32, copy=False)
 
 
-def fit_height(pixels: Gray, height: int, max_width: int) -> Gray:
-    """Resize to ``height`` keeping the aspect; wider than ``max_width`` (pixels after resizing) is squeezed."""
-    width = max(8, min(max_width, round(pixels.shape[1] * height / pixels.shape[0])))
+def fit_height(pixels: Gray, height: int, max_width: int, *, wide_as: int = 0) -> Gray:
+    """Resize to ``height`` keeping the aspect; wider than ``max_width`` (pixels after resizing) is squeezed. With
+    ``wide_as`` the width is that which the line would have at such a height."""
+    width = max(8, min(max_width, round(pixels.shape[1] * (wide_as or height) / pixels.shape[0])))
     if pixels.shape == (height, width):
         return pixels
-    shrinks = height < pixels.shape[0]
+    shrinks = (wide_as or height) < pixels.shape[0]
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return resized.astype(np.uint8)
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('review', '0001_initial'),
-        ('transcription', '0022_special_characters'),
+        ('transcription', '0017_special_characters'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -16,8 +16,8 @@ from transcription.errors import BadInput
 from transcription.htr.enhance import Enhancement
 from transcription.models import ChosenVersion, Collection, Page, PageState, Profile, ProfileVersion
 from transcription.steps.profiles import (
+    BUNDLED,
     DEFAULT_ENGINE,
-    DEFAULT_PROFILE,
     DEFAULT_THRESHOLD,
     PassRecipe,
     calibration_for,
@@ -72,15 +72,16 @@ def choose_passes(
 ) -> ProfileVersion:
     """Read the collection's pages with ``passes`` from now on; runs that were begun keep theirs.
 
-    ``thresholds`` that are missing are the usual one. The bundled passes mean the bundled profile, which goes with what
-    later versions of Longhand bundle. Raises BadInput, having changed nothing, for none, too many, the same one twice
-    or an absurd number.
+    ``thresholds`` that are missing are the usual one. The passes of a bundled profile mean that profile, which goes
+    with what later versions of Longhand bundle. Raises BadInput, having changed nothing, for none, too many, the same
+    one twice or an absurd number.
     """
     choice = checked(passes, thresholds)
     with transaction.atomic():
         locked = Collection.objects.select_for_update().get(pk=collection.pk)
-        if choice == bundled_choice():
-            profile, _ = Profile.objects.get_or_create(name=DEFAULT_PROFILE)
+        bundled = _bundled(choice)
+        if bundled is not None:
+            profile, _ = Profile.objects.get_or_create(name=bundled)
         else:
             profile, _ = Profile.objects.update_or_create(name=own_profile(locked), defaults=as_columns(choice))
         locked.profile = profile
@@ -135,7 +136,7 @@ def trial_profile(collection: Collection) -> str:
 def present_choice(collection: Collection) -> Choice:
     """How the collection is read now. Raises BadRecipe where that was chosen in a later version of Longhand."""
     profile = collection.profile
-    if profile is None or profile.name == DEFAULT_PROFILE or profile.choice is not None:
+    if profile is None or profile.name in BUNDLED or profile.choice is not None:
         return choice_of_profile(profile)
     return choice_of(profile.versions.latest("number"))
 
@@ -169,6 +170,11 @@ def choice_of(version: ProfileVersion) -> Choice:
         made = each.pass_version
         stages[each.stage].append(PassRecipe(made.recipe, made.engine, each.weight, made.recipe_options))
     return _choice(stages, version.thresholds)
+
+
+def _bundled(choice: Choice) -> str | None:
+    """The bundled profile with just these passes in just this order, and the usual thresholds."""
+    return next((name for name, stages in BUNDLED.items() if _choice(stages, ()) == choice), None)
 
 
 def is_calibrated(collection: Collection) -> bool:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,6 @@ from transcription.htr.enhance import Enhancement
 from transcription.models import Collection, CollectionCalibration, PassVersion, Profile, ProfileVersion, StagePass
 
 DEFAULT_PROFILE = "starter"
-CALIBRATION = "starter-calibration.json"
 LONGEST_NAME = 50  # characters of an enhancement in a pass's name
 
 
@@ -42,18 +42,26 @@ class PassRecipe:
         return f"{written}+{self.engine}"
 
 
-# One stage, four looks at each line: as it is, contrast equalised, paper divided away, and as degraded paper wants it.
-# The last reads worst alone and is trusted less (chosen on the tune split).
-DEFAULT_STAGES: list[list[PassRecipe]] = [
-    [
-        PassRecipe("plain", "starter"),
-        PassRecipe("clahe", "starter"),
-        PassRecipe("background", "starter"),
-        PassRecipe("adaptive", "starter", weight=0.7),
-    ]
-]
+# One stage, five looks at each line, wider or leaning otherwise: what the recogniser misreads depends on the shape that
+# a line comes in, hardly on its contrast or paper (chosen on the tune split). The first reads best alone.
+_LOOKS: list[dict[str, Any]] = [{"slant": -0.15}, {"height": 1.07}, {"width": 1.17}, {"width": 1.33}]
+_LOOKS.append({"width": 1.0, "slant": -0.2})
+DEFAULT_STAGES: list[list[PassRecipe]] = [[PassRecipe("stretch", "starter", options=look) for look in _LOOKS]]
 DEFAULT_ENGINE = "starter"
 DEFAULT_THRESHOLD = 0.7  # a line that is less sure after a stage goes on to the next one
+
+# The profiles that Longhand brings, by name. Word confidence is fitted for each of them.
+THOROUGH = "thorough"
+BUNDLED: dict[str, list[list[PassRecipe]]] = {
+    DEFAULT_PROFILE: DEFAULT_STAGES,
+    # A second network beside the first, which gains what no further look of one does (chosen on the tune split).
+    THOROUGH: [
+        [
+            *(PassRecipe("stretch", "starter", options=_LOOKS[look]) for look in (0, 1, 3, 4)),
+            *(PassRecipe("stretch", "starter-tall", options=_LOOKS[look]) for look in (0, 2)),
+        ]
+    ],
+}
 
 
 @lru_cache(maxsize=1)
@@ -86,8 +94,10 @@ def segmenter_in_use() -> str:
 def profile_version_of(collection: Collection) -> ProfileVersion:
     """The version that a run of ``collection`` starting now is pinned to."""
     profile = collection.profile
-    if profile is None or profile.name == DEFAULT_PROFILE:
+    if profile is None:
         return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
+    if profile.name in BUNDLED:
+        return version_at_present(profile.name, BUNDLED[profile.name], collection=collection)
     if profile.choice is not None:
         return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
@@ -99,12 +109,12 @@ def default_profile_version() -> ProfileVersion:
 
 
 def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
-    """The passes of a profile as they are declared or were chosen, stage by stage; the bundled ones for None.
+    """The passes of a profile as they are declared or were chosen, stage by stage; the usual ones for None.
 
     Raises BadRecipe where a choice names what this version of Longhand does not have.
     """
     if profile is None or profile.choice is None:
-        return DEFAULT_STAGES
+        return BUNDLED.get(profile.name, DEFAULT_STAGES) if profile is not None else DEFAULT_STAGES
     stages: dict[int, list[PassRecipe]] = {}
     for each in profile.choice:
         seen = Enhancement.parse(each["enhancement"])
@@ -114,20 +124,30 @@ def stages_of(profile: Profile | None) -> list[list[PassRecipe]]:
 
 
 def calibration_for(stages: list[list[PassRecipe]]) -> dict[str, Any] | None:
-    """The shipped calibration where the passes are the bundled ones, in any order; None elsewhere: it would lie."""
+    """The shipped calibration where the passes are those of a bundled profile, in any order; None elsewhere: it would
+    lie."""
+    name = bundled_name(stages)
+    return shipped_calibration(name) if name is not None else None
+
+
+def bundled_name(stages: list[list[PassRecipe]]) -> str | None:
+    """The bundled profile that has these passes, in any order within a stage; None where there is none."""
 
     def said(of: list[list[PassRecipe]]) -> list[list[str]]:
         return [
             sorted(_sha256([each.recipe, each.options, each.engine, each.weight]) for each in stage) for stage in of
         ]
 
-    return shipped_calibration() if said(stages) == said(DEFAULT_STAGES) else None
+    return next((name for name, bundled in BUNDLED.items() if said(bundled) == said(stages)), None)
 
 
 def bundled_calibration(version: ProfileVersion) -> dict[str, Any] | None:
     """What Longhand ships for the version's passes; None where that would lie: the passes or their engines differ."""
-    shipped = version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES)
-    return shipped_calibration() if reader_of(version) == reader_of(shipped) else None
+    reader = reader_of(version)
+    for name, stages in BUNDLED.items():
+        if reader == reader_of(version_at_present(name, stages)):
+            return shipped_calibration(name)
+    return None
 
 
 def reader_of(version: ProfileVersion) -> str:
@@ -223,9 +243,14 @@ def _pass_version(recipe: PassRecipe) -> PassVersion:
     return version
 
 
-def shipped_calibration() -> dict[str, Any] | None:
-    """The bundled profile's word calibration as JSON values; None where none was fitted."""
-    path = WEIGHTS / CALIBRATION
+def calibration_file(name: str) -> Path:
+    """Where the word calibration of the bundled profile ``name`` is kept."""
+    return WEIGHTS / f"{name}-calibration.json"
+
+
+def shipped_calibration(name: str = DEFAULT_PROFILE) -> dict[str, Any] | None:
+    """A bundled profile's word calibration as JSON values; None where none was fitted."""
+    path = calibration_file(name)
     if not path.exists():
         return None
     bundle: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

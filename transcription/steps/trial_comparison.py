@@ -34,6 +34,7 @@ class Side:
     stage: int = 0
     words: int = 0
     unsure: int = 0
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,12 @@ class Comparison:
         """Lines over which errors were counted."""
         return sum(page.counted for page in self.pages)
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether both sides' confidence means the same: it was fitted by the same calibration, or by none."""
+        both = [line for line in self.lines if line.present.confidence is not None]
+        return all(line.present.calibration == line.tried.calibration for line in both)
+
 
 def compare(trial: Trial) -> Comparison:
     """Everything that a trial's screen shows; of pages that are still being read only how far they are."""
@@ -219,7 +226,7 @@ def _side(vote: Vote | None) -> Side:
     if vote is None:
         return Side()
     unsure = sum(word["confidence"] < UNSURE_BELOW for word in vote.words)
-    return Side(vote.text, vote.confidence or 0.0, vote.stage, len(vote.words), unsure)
+    return Side(vote.text, vote.confidence or 0.0, vote.stage, len(vote.words), unsure, vote.calibration)
 
 
 def _figures(lines: Sequence[ComparedLine], side: Callable[[ComparedLine], Side], cost: Cost | None) -> Figures:

@@ -10,17 +10,18 @@ from transcription.htr.enhance import enhance
 from transcription.htr.records import Gray
 
 
-def warp(pixels: Gray, height: int, max_width: int, rng: np.random.Generator) -> Gray:
-    """Scale, slant, turn, shift and bend a line in one interpolation; the result is (``height``, W')."""
+def warp(pixels: Gray, height: int, max_width: int, rng: np.random.Generator, *, wide_as: int = 0) -> Gray:
+    """Scale, slant, turn, shift and bend a line in one interpolation; the result is (``height``, W'), with ``wide_as``
+    as wide as at that height."""
     rows, columns = pixels.shape
-    scale = height / rows
-    width = int(np.clip(columns * scale * rng.uniform(0.8, 1.2), 16, max_width))
+    scale, narrow = height / rows, (wide_as or height) / height
+    width = int(np.clip(columns * scale * narrow * rng.uniform(0.8, 1.2), 16, max_width))
     stretch = width / columns
     grow = scale * rng.uniform(0.82, 1.12)
     slant, turn = rng.normal(0, 0.18), rng.normal(0, 0.006)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     middle = height / 2 + rng.uniform(-0.06, 0.06) * height
-    source_x = (x + slant * (y - middle)) / stretch
+    source_x = (x + slant * narrow * (y - middle)) / stretch
     source_y = (y - middle + turn * (x - width / 2)) / grow + rows / 2
     # Elastic distortion from a coarse random field (Simard et al. 2003), about two pixels.
     field = rng.normal(0, 1, (2, 4, max(2, width // 24))).astype(np.float32)

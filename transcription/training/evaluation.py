@@ -27,6 +27,7 @@ from transcription.htr.metrics import LineScore, score_line, summarise
 from transcription.htr.records import Gray, Hints, LineGeometry, LineImage, ReadingRecord
 from transcription.training.confidences import Confidences
 from transcription.training.datasets import folder_of, load_lines, table_rows
+from transcription.training.gain import gain_over_best
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 GROUND_TRUTHS = (".xml", ".txt")
@@ -99,9 +100,11 @@ def evaluate_lines(
 ) -> Report:
     """Score the lines of ``folder`` (as shared line sets are laid out, or images beside .txt) set by set.
 
-    With a ``calibration`` the report's "confidence" says set by set, and for "all", how far confidences hold.
+    With a ``calibration`` the report's "confidence" says set by set, and for "all", how far confidences hold. With
+    several passes "passes" has the figures of each alone, and "gain" what the vote gains over the best of them.
     """
     scores: dict[str, list[LineScore]] = defaultdict(list)
+    singles: dict[str, dict[str, list[LineScore]]] = {each.name: defaultdict(list) for each in passes}
     confidences: dict[str, Confidences] = defaultdict(Confidences)
     for name, batch in _line_batches(folder, split, limit, sets):
         language = name.partition("_")[0]
@@ -116,7 +119,13 @@ def evaluate_lines(
             else:
                 text = _text(found)
             scores[name].append(score_line(document, reference, text))
+            alone = {each.pass_name: each.reading.text for each in found}
+            for each, lines in singles.items():
+                lines[name].append(score_line(document, reference, alone.get(each, "")))
     made = report(_some(scores, folder, split))
+    if len(singles) > 1:
+        made["passes"] = {each: report(lines) for each, lines in singles.items()}
+        made["gain"] = gain_over_best(scores, singles)
     if calibration:
         made["confidence"] = {name: each.figures(calibration.errors) for name, each in sorted(confidences.items())}
     return made

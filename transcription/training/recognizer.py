@@ -35,7 +35,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from transcription.engines.ctc_network import INPUT_HEIGHT, STRIDE, CtcNetwork
-from transcription.engines.weights_file import save_weights
+from transcription.engines.weights_file import load_tensors, read_description, save_weights
 from transcription.errors import BadInput
 from transcription.htr.ink import fit_height, ink
 from transcription.htr.metrics import edit_counts
@@ -53,18 +53,28 @@ WARMUP_STEPS = 300
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What one part of a training run feeds the network. ``synthetic`` is the share of drawn lines, ``english`` the
-    share of real lines that are English (0: as many as there are); ``decays`` takes the rate down to zero."""
+    share of real lines that are English (0: as many as there are); ``decay`` is the share of its time, at its end, over
+    which the rate falls to zero."""
 
     synthetic: float
     english: float = 0.0
-    decays: bool = False
+    decay: float = 0.0
 
 
 STAGES = {
     "synthetic": Stage(synthetic=1.0),  # shapes and spelling before any real hand; not needed where real lines abound
     "real": Stage(synthetic=0.25, english=0.15),
-    "balance": Stage(synthetic=0.2, english=0.3, decays=True),
+    "balance": Stage(synthetic=0.2, english=0.3, decay=1.0),
+    "second": Stage(synthetic=0.15, english=0.22, decay=0.45),  # another network, begun with weights of the first
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    """The size of a line before the network: ``height`` in pixels, and as wide as it is at the height ``wide_as``."""
+
+    height: int = INPUT_HEIGHT
+    wide_as: int = INPUT_HEIGHT
 
 
 @dataclass(slots=True)
@@ -106,7 +116,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class Batches(IterableDataset[Batch]):
-    """Endless (images (B, 1, 48, W), targets (sum), widths (B) in steps, target lengths (B)), like widths together."""
+    """Endless (images (B, 1, H, W), targets (sum), widths (B) in steps, target lengths (B)), like widths together."""
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class Batches(IterableDataset[Batch]):
         synthetic: SyntheticLines | None,
         stage: Stage,
         seed: Sequence[int],
+        sees: Sees,
     ) -> None:
         self._samples = samples
         self._encode = encode
@@ -122,6 +133,7 @@ class Batches(IterableDataset[Batch]):
         self._share = stage.synthetic if synthetic else 0.0
         self._odds = odds_of(samples, stage.english)
         self._seed = seed
+        self._sees = sees
         self._columns = BATCH_COLUMNS * (8 if torch.cuda.is_available() else 1)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -139,7 +151,8 @@ class Batches(IterableDataset[Batch]):
                 pixels, text = self._synthetic.draw(rng)
             else:
                 pixels, text = self._samples[index].pixels, target_text(self._samples[index].text)
-            image = hide(ink(weather(warp(pixels, INPUT_HEIGHT, MAX_WIDTH, rng), rng)), rng)
+            shaped = warp(pixels, self._sees.height, MAX_WIDTH, rng, wide_as=self._sees.wide_as)
+            image = hide(ink(weather(shaped, rng)), rng)
             codes = self._encode(text)
             repeats = sum(a == b for a, b in pairwise(codes))
             if (codes or not text) and len(codes) + repeats <= image.shape[1] // STRIDE - 1:
@@ -159,7 +172,7 @@ def _collate(
     group: list[tuple[np.ndarray[Any, Any], list[int]]],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     width = -(-max(image.shape[1] for image, _ in group) // 32) * 32
-    images = torch.zeros(len(group), 1, INPUT_HEIGHT, width)
+    images = torch.zeros(len(group), 1, group[0][0].shape[0], width)
     for row, (image, _) in enumerate(group):
         images[row, 0, :, : image.shape[1]] = torch.from_numpy(image)
     targets = torch.tensor([code for _, codes in group for code in codes])
@@ -167,15 +180,15 @@ def _collate(
     return images, targets, steps, torch.tensor([len(codes) for _, codes in group])
 
 
-def rate_at(progress: Progress, seconds: float, *, decays: bool, peak: float = PEAK_RATE) -> float:
-    """Learning rate: linear warm-up, then constant; in a stage that ``decays``, linear to zero over its ``seconds``."""
+def rate_at(progress: Progress, seconds: float, *, decay: float, peak: float = PEAK_RATE) -> float:
+    """Learning rate: linear warm-up, then constant, then linear to zero over the last ``decay`` of ``seconds``."""
     warm = min(1.0, (progress.stage_step + 1) / WARMUP_STEPS)
-    if not decays:
+    if not decay:
         return peak * warm
-    return peak * warm * min(1.0, max(0.0, 1 - progress.seconds / seconds))
+    return peak * warm * min(1.0, max(0.0, 1 - progress.seconds / seconds) / decay)
 
 
-def evaluate(network: CtcNetwork, samples: list[LineSample], alphabet: str) -> dict[str, float]:
+def evaluate(network: CtcNetwork, samples: list[LineSample], alphabet: str, sees: Sees) -> dict[str, float]:
     """Normalised CER per set by greedy decoding (blank and repeats collapsed)."""
     network.eval()
     device = next(network.parameters()).device
@@ -183,7 +196,7 @@ def evaluate(network: CtcNetwork, samples: list[LineSample], alphabet: str) -> d
     chars: Counter[str] = Counter()
     with torch.inference_mode():
         for sample in samples:
-            image = ink(fit_height(sample.pixels, INPUT_HEIGHT, MAX_WIDTH))
+            image = ink(fit_height(sample.pixels, sees.height, MAX_WIDTH, wide_as=sees.wide_as))
             best = network(torch.from_numpy(image)[None, None].to(device))[0].cpu().argmax(-1)
             codes = torch.unique_consecutive(best).tolist()
             text = "".join(alphabet[code - 1] for code in codes if code)
@@ -196,7 +209,8 @@ def evaluate(network: CtcNetwork, samples: list[LineSample], alphabet: str) -> d
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train: a stage of a run, on which lines, for how long."""
+    """What to train: a stage of a run, on which lines, for how long. A run that begins takes alphabet and lower half
+    (``lower_half``) of the weights ``begin_with``, if there are any."""
 
     stage: str
     lines: tuple[Path, ...]
@@ -204,6 +218,8 @@ class Plan:
     seconds: float
     texts: Path | None = None
     fonts: Path | None = None
+    sees: Sees = Sees()
+    begin_with: Path | None = None
 
 
 def train(plan: Plan, *, processes: int = 1) -> None:
@@ -233,7 +249,8 @@ def _work(rank: int, plan: Plan, processes: int) -> None:
         distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
     trainer = Trainer(plan, rank, processes)
     stage = STAGES[plan.stage]
-    data = Batches(trainer.samples, trainer.encode, trainer.synthetic, stage, [trainer.progress.step, rank])
+    seed = [trainer.progress.step, rank]
+    data = Batches(trainer.samples, trainer.encode, trainer.synthetic, stage, seed, plan.sees)
     feeders = max(1, (os.cpu_count() or 2) - 1) if on_gpu else 0
     for batch in DataLoader(data, batch_size=None, num_workers=feeders, pin_memory=on_gpu):
         if trainer.step(batch):
@@ -256,9 +273,14 @@ class Trainer:
         self._path = plan.run / "checkpoint.pt"
         state = torch.load(self._path, weights_only=True) if self._path.exists() else None
         taught = (target_text(sample.text) for sample in self.samples)
-        self._alphabet: str = state["alphabet"] if state else alphabet_of(taught, at_least=20)
+        if state or not plan.begin_with:
+            self._alphabet: str = state["alphabet"] if state else alphabet_of(taught, at_least=20)
+        else:
+            self._alphabet = str(read_description(plan.begin_with)["alphabet"])
         self.encode = Encoder(self._alphabet)
-        self._network = CtcNetwork(len(self._alphabet) + 1)
+        self._network = CtcNetwork(len(self._alphabet) + 1, height=plan.sees.height)
+        if plan.begin_with and not state:
+            self._network.load_state_dict(lower_half(plan.begin_with, plan.sees.height), strict=False)
         if processes > 1:  # all begin alike
             for tensor in self._network.state_dict().values():
                 distributed.broadcast(tensor, 0)
@@ -287,7 +309,7 @@ class Trainer:
 
     def step(self, batch: Batch) -> bool:
         """Learn one batch; whether that was the last."""
-        rate = rate_at(self.progress, self._plan.seconds, decays=self._stage.decays)
+        rate = rate_at(self.progress, self._plan.seconds, decay=self._stage.decay)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         images, targets, steps, lengths = batch
@@ -336,10 +358,12 @@ class Trainer:
             _log(self._plan.run, {**at, "seconds": round(progress.seconds), "loss": loss, "rate": rate})
             del self._losses[:-100]
         if done or now - self._evaluated > 900:
-            scores = evaluate(self._network, self._tune, self._alphabet)
+            scores = evaluate(self._network, self._tune, self._alphabet, self._plan.sees)
             mean = sum(scores.values()) / max(1, len(scores))
             _log(self._plan.run, {**at, "tune_cer": scores, "mean": mean})
             description = {"alphabet": self._alphabet, "lines": progress.lines, "tune_cer": scores}
+            if self._plan.sees != Sees():
+                description |= asdict(self._plan.sees)
             save_weights(self._plan.run / "starter.safetensors", self._network, description)
             self._evaluated = time.monotonic()
         if done or now - self._saved > 180:
@@ -351,6 +375,16 @@ class Trainer:
         partial = self._path.with_suffix(".partial")
         torch.save({**state, "progress": asdict(self.progress), "alphabet": self._alphabet}, partial)
         partial.replace(self._path)
+
+
+def lower_half(weights: Path, height: int) -> dict[str, torch.Tensor]:
+    """What a second network takes over: convolutions, the projection, its rows spread over those of ``height``, and the
+    first layer of the LSTM. The upper layer and the head begin anew, so that it learns to err in its own way."""
+    tensors = load_tensors(weights)
+    rows = tensors["project.weight"].reshape(len(tensors["project.weight"]), 160, -1)  # (256, 160, R)
+    spread = functional.interpolate(rows, size=height // 16, mode="linear") * (rows.shape[2] * 16 / height)
+    tensors["project.weight"] = spread.flatten(1)
+    return {name: value for name, value in tensors.items() if not name.startswith("head.") and "_l1" not in name}
 
 
 def _log(run: Path, entry: dict[str, Any]) -> None:
@@ -377,8 +411,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="on a CPU: as many as there are cores to spare")
     parser.add_argument("--texts", type=Path, help="folder of .txt for synthetic lines")
     parser.add_argument("--fonts", type=Path, help="folder of handwriting fonts (.ttf, .otf, .woff)")
+    parser.add_argument("--height", type=int, default=INPUT_HEIGHT, help="of lines before the network, in pixels")
+    parser.add_argument(
+        "--wide-as", type=int, default=INPUT_HEIGHT, help="lines are as wide as they are at this height"
+    )
+    parser.add_argument("--begin-with", type=Path, help="weights whose lower half a run begins with")
     given = parser.parse_args()
-    plan = Plan(given.stage, tuple(given.lines), given.run, given.minutes * 60, given.texts, given.fonts)
+    where = tuple(given.lines), given.run, given.minutes * 60, given.texts, given.fonts
+    plan = Plan(given.stage, *where, Sees(given.height, given.wide_as), given.begin_with)
     train(plan, processes=given.processes)
 
 

@@ -25,20 +25,23 @@ class FigureRow:
     verdict: str = ""
 
 
-def figure_rows(present: Figures, tried: Figures, *, counted: int, pages: int, currency: str) -> list[FigureRow]:
-    """What is known of the two sides; costs are divided by the number of pages."""
+def figure_rows(
+    present: Figures, tried: Figures, *, counted: int, pages: int, currency: str, comparable: bool
+) -> list[FigureRow]:
+    """What is known of the two sides; costs are divided by the number of pages. Where their confidence is not
+    ``comparable``, nobody says which is better by it."""
     rows = [
         FigureRow(
             _("Words expected to be right"),
             percent(present.confidence),
             percent(tried.confidence),
-            _verdict(tried.confidence, present.confidence),
+            _verdict(tried.confidence, present.confidence) if comparable else "",
         ),
         FigureRow(
             _("Unsure words"),
             percent(present.unsure_share),
             percent(tried.unsure_share),
-            _verdict(present.unsure_share, tried.unsure_share),
+            _verdict(present.unsure_share, tried.unsure_share) if comparable else "",
         ),
     ]
     if counted:

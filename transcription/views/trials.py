@@ -17,7 +17,7 @@ from transcription.errors import BadInput
 from transcription.models import Collection, Page, Role, Trial
 from transcription.steps.choose_passes import choice_of
 from transcription.steps.progress import collection_progress
-from transcription.steps.trial_comparison import ComparedPage, Comparison, Figures, compare
+from transcription.steps.trial_comparison import ComparedPage, Comparison, compare
 from transcription.steps.trials import MOST_PAGES, discard, start_trial
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in, trial_or_404
 from transcription.views.collection import STOP_POLLING
@@ -114,13 +114,13 @@ def _context(request: SignedInRequest, shown: Trial, found: Comparison) -> dict[
         "administers": holds(request, collection, Role.ADMIN),
         "choice": choice_of(shown.profile_version),
         "found": found,
-        "rows": _rows(found.present, found.tried, found.counted, sum(bool(each.lines) for each in found.pages)),
-        "pages": [_shown(each) for each in found.pages],
+        "rows": _rows(found, found, sum(bool(each.lines) for each in found.pages)),
+        "pages": [_shown(found, each) for each in found.pages],
         "progress": None if found.has_ended else collection_progress(collection),
     }
 
 
-def _shown(each: ComparedPage) -> dict[str, Any]:
+def _shown(found: Comparison, each: ComparedPage) -> dict[str, Any]:
     page = each.run.page
     same_layout = page.layout_id == each.run.layout_id
     return {
@@ -128,7 +128,7 @@ def _shown(each: ComparedPage) -> dict[str, Any]:
         "state": str(each.state),
         "messages": each.messages,
         "changed": each.changed,
-        "rows": _rows(each.present, each.tried, each.counted, 1),
+        "rows": _rows(found, each, 1),
         "lines": [
             {
                 "line": line,
@@ -142,8 +142,15 @@ def _shown(each: ComparedPage) -> dict[str, Any]:
     }
 
 
-def _rows(present: Figures, tried: Figures, counted: int, pages: int) -> list[FigureRow]:
-    return figure_rows(present, tried, counted=counted, pages=pages, currency=settings.ENDPOINTS.currency)
+def _rows(found: Comparison, of: Comparison | ComparedPage, pages: int) -> list[FigureRow]:
+    return figure_rows(
+        of.present,
+        of.tried,
+        counted=of.counted,
+        pages=pages,
+        currency=settings.ENDPOINTS.currency,
+        comparable=found.is_comparable,
+    )
 
 
 def _line_image(page: Page, line: int) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from transcription.htr.checks import CAP
+from transcription.htr.confidence import chosen
 from transcription.htr.explanation import causes_of
 from transcription.models import Reading, Vote
 from transcription.steps.vote import VOCABULARY, calibration_of
@@ -61,7 +62,7 @@ def account_of(vote: Vote, index: int, *, below: float) -> WordAccount:
     calibration = calibration_of(vote.run)
     lowering: list[Cause] = []
     raising: list[Cause] = []
-    for cause, moved in causes_of(calibration, word.get("features", ())).items():
+    for cause, moved in causes_of(calibration, chosen(word.get("features", ()), calibration)).items():
         points = round(100 * moved)
         if abs(points) >= LEAST_POINTS:
             said = Cause(_sentence(cause, word, len(heard), low=points < 0), points)
@@ -127,6 +128,18 @@ def _sentence(cause: str, word: dict[str, Any], heard: int, *, low: bool) -> str
             _("Words of its length and signs are misread more often than others.")
             if low
             else _("Words of its length and signs are misread less often than others.")
+        )
+    if cause == "belief":
+        return (
+            _("Those who read it so weighed other readings, too.")
+            if low
+            else _("Those who read it so weighed hardly anything else.")
+        )
+    if cause == "known":
+        return (
+            _("Neither the word list nor the vocabulary knows it.")
+            if low
+            else _("The word list or vocabulary knows it.")
         )
     return _("What else is known of the word speaks against it.") if low else _("What else is known speaks for it.")
 

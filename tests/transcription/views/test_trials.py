@@ -13,7 +13,7 @@ from django.urls import reverse
 from tests.factories import create_trial, create_user
 from tests.steps.cascade import cascade, engines
 from tests.steps.journey import prepared_page, work_until_nothing_is_due
-from transcription.models import ChosenVersion, Collection, Page, Role, Trial, Work
+from transcription.models import ChosenVersion, Collection, Page, Role, Trial, Vote, Work
 from transcription.steps.choose_passes import (
     ChosenPass,
     bundled_passes,
@@ -113,6 +113,17 @@ class TestTheComparison:
         assert "<td>6.7 %</td><td>0.0 % <span" in said
         assert "by a person" in said
         assert f"/pages/{page.pk}/lines/{place.line_id}/enhanced.jpg" in said
+
+    def test_says_where_confidence_is_not_on_one_scale(self, admin: Client, collection: Collection, page: Page) -> None:
+        start(admin, collection, "1")
+        work_until_nothing_is_due()
+        trial = Trial.objects.get()
+        assert "not on one scale" not in shown(admin, trial)
+        Vote.objects.filter(run=page.run).update(calibration="fitted")
+        said = shown(admin, trial)
+        assert "not on one scale" in said
+        figures = said.partition("Words expected to be right")[2].partition("Time of engines")[0]
+        assert "better" not in figures
 
     def test_leads_back_to_the_editor_with_the_tried_passes_unsaved(
         self, admin: Client, collection: Collection, page: Page

@@ -1,7 +1,7 @@
 """Enhancement recipes: named, parameterised, pure functions from a grey image to a grey image of the same height.
 
 Images are uint8, shape (H, W), ink dark on a light ground. All recipes keep the width too, but for ``pad``, which
-shrinks it in proportion.
+shrinks it in proportion, and ``stretch``, which changes it as it is told: neither moves anything along the line.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transcription.htr.enhance import inks, papers, tones
+from transcription.htr.enhance import inks, papers, shapes, tones
 from transcription.htr.enhance.parameters import Parameter, Recipe, gettext_noop
 
 _ALL = (
@@ -222,6 +222,41 @@ _ALL = (
                 1.0,
                 0.05,
                 gettext_noop("Paper added below, in heights of the line."),
+            ),
+        ),
+    ),
+    Recipe(
+        "stretch",
+        gettext_noop("Stretch and slant"),
+        gettext_noop("Makes the writing wider, higher or leaning: for close hands, and as another look at the line."),
+        shapes.stretch,
+        (
+            Parameter(
+                "width",
+                gettext_noop("Width"),
+                1.25,
+                0.5,
+                2.0,
+                0.01,
+                gettext_noop("How many times as wide; reading takes longer by as much."),
+            ),
+            Parameter(
+                "height",
+                gettext_noop("Height"),
+                1.0,
+                0.7,
+                1.3,
+                0.01,
+                gettext_noop("How many times as high the writing stands in its line."),
+            ),
+            Parameter(
+                "slant",
+                gettext_noop("Slant"),
+                0.0,
+                -0.6,
+                0.6,
+                0.05,
+                gettext_noop("Below 0 the top of the line moves to the left, above 0 to the right."),
             ),
         ),
     ),

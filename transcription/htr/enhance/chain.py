@@ -41,7 +41,7 @@ class Enhancement:
         return "/".join(map(str, self.steps))
 
     def apply(self, image: Gray) -> Gray:
-        """The enhanced image: as high as it was; ``pad`` alone changes the width, never where in it things stand."""
+        """The enhanced image: as high as it was; only ``pad`` and ``stretch`` change the width, never places."""
         for step in self.steps:
             image = RECIPES[step.recipe].function(image, **dict(step.options))
         return image

@@ -61,7 +61,6 @@ class Command(BaseCommand):
             " starts servers of its own for it",
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
-
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
         parser.add_argument("--lines", type=int, default=1_000_000)
 

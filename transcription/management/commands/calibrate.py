@@ -1,5 +1,5 @@
-"""`manage.py calibrate LINES` fits the starter profile's word confidence on ground truth, split by document;
-`manage.py calibrate --collection TITLE` has a collection's own fitted on what people read whole there."""
+"""`manage.py calibrate LINES [--profile NAME]` fits a bundled profile's word confidence on ground truth, split by
+document; `manage.py calibrate --collection TITLE` has a collection's own fitted on what people read whole there."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from transcription.engines.registry import WEIGHTS
 from transcription.errors import LonghandError
 from transcription.management.commands.evaluate import passes_of_profile
 from transcription.models import Collection, Lane
 from transcription.steps.calibrate import ask_for_calibration
-from transcription.steps.profiles import CALIBRATION, DEFAULT_PROFILE
+from transcription.steps.profiles import DEFAULT_PROFILE, calibration_file
 from transcription.training.calibrate import calibrate, label_lines
 from transcription.training.datasets import load_lines
 
 
 class Command(BaseCommand):
     help = (
-        "Fit P(word is right) of the starter profile on the tune split and print how well it holds, as JSON; or ask "
+        "Fit P(word is right) of a bundled profile on the tune split and print how well it holds, as JSON; or ask "
         "the workers to fit a collection's own, which is used where it proves better."
     )
     requires_system_checks: list[str] = []
@@ -29,12 +28,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, nargs="?", help="folder of line sets")
         parser.add_argument("--collection", metavar="TITLE", help="title or number of the collection to fit on")
+        parser.add_argument("--profile", default=DEFAULT_PROFILE, help="bundled profile that LINES are read with")
         parser.add_argument("--split", default="tune", help="never dev: dev only reports")
         parser.add_argument("--limit", type=int, default=0, help="at most so many lines a set")
         parser.add_argument("--write", action="store_true", help="ship the fitted bundle with the weights")
 
     def handle(
-        self, *, path: Path | None, collection: str | None, split: str, limit: int, write: bool, **_: Any
+        self, *, path: Path | None, collection: str | None, profile: str, split: str, limit: int, write: bool, **_: Any
     ) -> None:
         if (path is None) == (collection is None):
             raise CommandError("Give a folder of line sets, or --collection with a collection's title; not both.")
@@ -45,11 +45,11 @@ class Command(BaseCommand):
         if split == "dev":
             raise CommandError("Nothing is fitted on dev; it only reports.")
         try:
-            fitted = calibrate(label_lines(load_lines(path, split, limit=limit), passes_of_profile(DEFAULT_PROFILE)))
+            fitted = calibrate(label_lines(load_lines(path, split, limit=limit), passes_of_profile(profile)))
         except LonghandError as error:
             raise CommandError(error.message) from error
         if write:
-            (WEIGHTS / CALIBRATION).write_text(fitted.calibration.to_json() + "\n", encoding="utf-8")
+            calibration_file(profile).write_text(fitted.calibration.to_json() + "\n", encoding="utf-8")
         report = {"id": fitted.calibration.id, **fitted.figures, "written": write}
         self.stdout.write(json.dumps(report, indent=2))
 

@@ -17,8 +17,8 @@ from transcription.engines.tesseract import Tesseract
 from transcription.errors import LonghandError
 from transcription.htr.calibration import Calibration
 from transcription.steps.profiles import (
+    BUNDLED,
     DEFAULT_PROFILE,
-    DEFAULT_STAGES,
     registry,
     segmenter_in_use,
     shipped_calibration,
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="folder of line sets or pages, or images beside .txt, ALTO or PAGE")
         reader = parser.add_mutually_exclusive_group()
         reader.add_argument("--engine", help="one engine; tesseract is the baseline")
-        reader.add_argument("--profile", help="all passes of a profile and their vote (default: starter)")
+        reader.add_argument("--profile", help="all passes of a bundled profile and their vote (default: starter)")
         parser.add_argument(
             "--beside", action="append", default=[], metavar="NAME", help="passes: another engine, on plain lines"
         )
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         return errors_together(find_misreadings(samples, passes), passes)
 
     def _promise(self, path: Path, options: dict[str, Any]) -> Report:
-        calibration = _calibration()
+        calibration = _calibration(options["profile"] or DEFAULT_PROFILE)
         if options["engine"] or calibration is None:
             raise CommandError(
                 "A promise rests on calibrated confidence: give no --engine, and a calibrated --profile."
@@ -159,22 +159,22 @@ class Command(BaseCommand):
         else:
             passes = passes_of_profile(options["profile"] or DEFAULT_PROFILE)
         if what == "lines":
-            calibration = None if options["engine"] else _calibration()
+            calibration = None if options["engine"] else _calibration(options["profile"] or DEFAULT_PROFILE)
             return evaluate_lines(path, split, passes, limit=limit, sets=sets, calibration=calibration)
         reader = page_reader(registry().segmenter(options["segmenter"] or segmenter_in_use()), passes)
         return evaluate_pages(path, split, reader, limit=limit, sets=sets)
 
 
-def _calibration() -> Calibration | None:
+def _calibration(profile: str) -> Calibration | None:
     """The bundle that the bundled profile is shipped with."""
-    bundle = shipped_calibration()
+    bundle = shipped_calibration(profile)
     return Calibration.from_json(json.dumps(bundle)) if bundle else None
 
 
 def passes_of_profile(name: str) -> list[Pass]:
-    """The passes of the bundled profile, their engines loaded."""
-    if name != DEFAULT_PROFILE:
-        raise CommandError(f"No profile is called “{name}”; there is {DEFAULT_PROFILE}.")
+    """The passes of a bundled profile, of all its stages, their engines loaded."""
+    if name not in BUNDLED:
+        raise CommandError(f"No profile is called “{name}”; there are {', '.join(BUNDLED)}.")
     return [
         Pass(
             recipe.name,
@@ -185,7 +185,7 @@ def passes_of_profile(name: str) -> list[Pass]:
             recipe.options,
             registry().voice(recipe.engine),
         )
-        for stage in DEFAULT_STAGES
+        for stage in BUNDLED[name]
         for recipe in stage
     ]
 
@@ -216,6 +216,14 @@ def _as_table(report: Report) -> str:
     rows.append(
         f"{'mean':<24}{mean['cer_strict']:>8.3f}{mean['cer_normalised']:>8.3f}{'':>16}{mean['wer_strict']:>8.3f}"
     )
+    if "gain" in report:
+        for name, figures in report["passes"].items():
+            rows.append(f"{name:<40}{figures['mean']['cer_normalised']:>8.3f}")
+        gain = report["gain"]["mean"]
+        rows.append(
+            f"the vote misreads {gain['gain']:.1%} less than {report['gain']['over']}, the best of them "
+            f"(95 %: {gain['gain_low']:.1%} to {gain['gain_high']:.1%})"
+        )
     if "confidence" in report:
         rows += ["", *_confidence_rows(report["confidence"])]
     return "\n".join(rows)
