@@ -32,7 +32,12 @@ import redis  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 # What takes long is measured where it is promised; a busy machine says nothing about a property.
-hypothesis.settings.register_profile("longhand", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "longhand",
+    parent=hypothesis.settings.default,  # where CI is set, the same examples in every run
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("longhand")
 
 # Nothing to collect before a test, and no second spent on a password's hash.
