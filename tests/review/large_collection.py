@@ -23,7 +23,7 @@ def create_large_collection(*, pages: int, lines: int, seed: int = 1) -> Collect
     original = create_original(document=document, frames=pages)
     version = create_profile_version()
     now = timezone.now()
-    rest = (1200, 1600, "{}", 0, "", "", 0.9, now, now)
+    rest = (1200, 1600, "{}", 0, "", "", 0.9, now, now, False)
     count = pages * lines
     page, layout, run, line, vote, revision = (
         _reserve(name, number)
@@ -40,7 +40,7 @@ def create_large_collection(*, pages: int, lines: int, seed: int = 1) -> Collect
     _copy(
         "page",
         "id, collection_id, document_id, original_id, frame, part, turn, turned_by, frame_turn, position, state, "
-        "width, height, transform, image, pyramid, thumbnail, confidence, received_at, changed_at",
+        "width, height, transform, image, pyramid, thumbnail, confidence, received_at, changed_at, approved_whole",
         (
             (page + k, collection.pk, document.pk, original.pk, k, 0, 0, "", 0, k + 1, PageState.ACCEPTED, *rest)
             for k in range(pages)

@@ -21,11 +21,11 @@ from transcription.steps.budgets import Limit, estimate, set_caps, standings
 from transcription.steps.control import retry
 from transcription.steps.drain import drain
 from transcription.steps.invariants import violations
-from transcription.steps.profiles import profile_version_of, registry
+from transcription.steps.profiles import DEFAULT_STAGES, profile_version_of, registry
 from transcription.steps.progress import collection_progress
 
 pytestmark = pytest.mark.django_db
-LINES, PASSES = 3, 4
+LINES, PASSES = 3, len(DEFAULT_STAGES[0])
 
 
 @pytest.fixture

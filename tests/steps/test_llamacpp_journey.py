@@ -11,7 +11,7 @@ pytest.importorskip("llama_cpp", reason="the extra llamacpp is not installed")
 
 from tests.steps.journey import receive_page, work_until_nothing_is_due
 from transcription.models import Failure, Page, PageReading, PageState, Reading, Vote
-from transcription.steps.profiles import registry
+from transcription.steps.profiles import DEFAULT_STAGES, registry
 from transcription.training.small_llava import write_small_llava
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_a_page_is_read_from_upload_to_vote(mode: str, tmp_path: Path, settings:
     assert not Failure.objects.exists()
     assert Vote.objects.filter(run=page.run).exists()
     if mode == "pages":
-        assert PageReading.objects.filter(run=page.run).count() == 4, "one a pass"
+        assert PageReading.objects.filter(run=page.run).count() == len(DEFAULT_STAGES[0]), "one a pass"
         assert all(reading.tokens_in > 0 for reading in PageReading.objects.all())
     else:
         assert Reading.objects.filter(run=page.run, tokens_in__gt=0).count() >= 4

@@ -19,7 +19,7 @@ from transcription.models import Queue, Work, WorkState
 from transcription.steps import drain as drain_module
 from transcription.steps import watch
 from transcription.steps.drain import drain
-from transcription.steps.profiles import registry
+from transcription.steps.profiles import DEFAULT_STAGES, registry
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
@@ -142,7 +142,7 @@ class TestCeiling:
         assert taken == drain_module.CLAIM_SIZE[Queue.ENGINE]
         assert rung == [Queue.ENGINE]
         left = Work.objects.filter(queue=Queue.ENGINE, state=WorkState.QUEUED).count()
-        assert left == pages * 4 - taken
+        assert left == pages * len(DEFAULT_STAGES[0]) - taken
         assert not Work.objects.filter(state=WorkState.RUNNING).exists()
 
 
