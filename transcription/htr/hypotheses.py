@@ -83,7 +83,10 @@ def beliefs(words: Sequence[str], readings: Iterable[tuple[ReadingRecord, float]
     """
     shares: dict[str, float] = {}
     total = 0.0
-    for reading, weight in readings:
+    # In an order of their own: sums of the same numbers in another differ in their last digit.
+    for reading, weight in sorted(
+        readings, key=lambda each: (each[0].text, each[1], [(n.text, n.share) for n in each[0].nbest])
+    ):
         if not reading.nbest:
             continue
         total += weight * max(1.0, sum([each.share for each in reading.nbest]))
