@@ -227,8 +227,8 @@ class TestSuggestions:
 
     def test_a_doubtful_word_gets_what_is_near_marked_as_read_by_nobody(self) -> None:
         assert suggestions(voted("Smyth,", 0.3), self.lexicon, 0.7) == [
-            {"text": "Smith,", "support": 0.0, "passes": ["vocabulary"]},
-            {"text": "Smythe,", "support": 0.0, "passes": ["vocabulary"]},
+            {"text": "Smith,", "support": 0.0, "passes": ["vocabulary"], "span": None},
+            {"text": "Smythe,", "support": 0.0, "passes": ["vocabulary"], "span": None},
         ]
 
     def test_what_a_pass_has_read_is_not_offered_twice(self) -> None:
@@ -253,7 +253,9 @@ class TestSuggestions:
         work_until_nothing_is_due()
         vote = Vote.objects.get(run=current_run(page))
         assert vote.text == "the old rectar"
-        assert vote.words[2]["alternatives"] == [{"text": "rector", "support": 0.0, "passes": ["vocabulary"]}]
+        assert vote.words[2]["alternatives"] == [
+            {"text": "rector", "support": 0.0, "passes": ["vocabulary"], "span": None}
+        ]
         assert [word["alternatives"] for word in vote.words[:2]] == [[], []]
         assert violations() == []
 
