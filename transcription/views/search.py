@@ -39,8 +39,8 @@ STATES: dict[str, tuple[_StrPromise, tuple[PageState, ...]]] = {
 }
 SURE: dict[str, tuple[_StrPromise, Sure]] = {
     "person": (_("written by people"), Sure.PERSON),
-    "high": (_("90 % sure and more"), Sure.HIGH),
-    "low": (_("less than 70 % sure"), Sure.LOW),
+    "high": (_("sure, 0.9 and more"), Sure.HIGH),
+    "low": (_("unsure, less than 0.7"), Sure.LOW),
 }
 SIMILAR = {"": None, "yes": True, "no": False}
 KEPT = ("q", "collection", "document", "state", "sure", "since", "until", "similar")
