@@ -18,7 +18,7 @@ from transcription.models import LayoutLine, Line, Page, PageState, Source, Tran
 def page_data(page: Page) -> dict[str, Any]:
     """Everything of a page that does not depend on who looks at it; JSON-ready."""
     places = _places(page)
-    votes = _latest_votes(page)
+    votes = Vote.objects.filter(run=page.run_id).latest_by_line()
     settled = _settled(page, votes)
     return {
         "id": page.pk,
@@ -133,11 +133,6 @@ def _places(page: Page) -> list[LayoutLine]:
         return []
     places = page.layout.places.select_related("line__current__author", "line__current__transcript")
     return list(places.defer("line__current__transcript__data").order_by("position"))
-
-
-def _latest_votes(page: Page) -> dict[int, Vote]:
-    # The last stage overwrites the earlier ones.
-    return {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
 
 
 def _settled(page: Page, votes: Mapping[int, Vote]) -> dict[int, set[int]]:

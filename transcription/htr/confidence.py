@@ -6,10 +6,12 @@ they add up: the words of a page at confidence 0.9 are expected to hold one wron
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from transcription.htr.calibration import Calibration, Value
 from transcription.htr.expected_errors import Claim
@@ -77,6 +79,11 @@ UNCALIBRATED = Calibration(
     means=(0.0,) * len(FEATURES),
     scales=(1.0,) * len(FEATURES),
 )
+
+
+def calibration_from(bundle: Mapping[str, Any] | None) -> Calibration:
+    """The calibration of a profile version's bundle; the conservative one where none was fitted."""
+    return Calibration.from_json(json.dumps(bundle)) if bundle else UNCALIBRATED
 
 
 # Whether a text is made of known words; None where that cannot be told, as of figures or without a word list.

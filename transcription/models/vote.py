@@ -7,6 +7,12 @@ from django.db import models
 from transcription.models.check import Check
 
 
+class VoteQuerySet(models.QuerySet["Vote"]):
+    def latest_by_line(self) -> dict[int, Vote]:
+        """The vote of each line at the last stage that read it, by line; of one run, or of runs of different lines."""
+        return {vote.line_id: vote for vote in self.order_by("stage")}
+
+
 class Vote(models.Model):
     """``words``: list of {text, confidence, score, support, span, passes, alternatives: [{text, support, passes}]}.
 
@@ -27,6 +33,8 @@ class Vote(models.Model):
     calibration = models.CharField(max_length=80, blank=True, help_text="id of the calibration bundle")
     checks = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VoteQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "line", "stage"], name="one_vote_a_stage")]

@@ -45,7 +45,7 @@ from transcription.steps.placement import (
 from transcription.steps.profiles import registry
 from transcription.steps.queue import finishing
 from transcription.steps.route import decide_again
-from transcription.steps.score import expected_cer, latest_votes
+from transcription.steps.score import expected_cer
 
 
 def align(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -113,7 +113,7 @@ def _found(
     progress: Callable[[], None],
 ) -> tuple[str, list[FoundLine]]:
     """What was voted on each line and, where the pass's engine scores texts, its alphabet and log-probabilities."""
-    votes = latest_votes(run)
+    votes = run.votes.latest_by_line()
     texts = [votes[place.line_id].text if place.line_id in votes else "" for place in places]
     engine: object = registry().recognizer(version.engine) if version is not None else None
     found = [FoundLine(text) for text in texts]
@@ -148,7 +148,7 @@ def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
     page.confidence = _confidence(run, entries)
     # What people wrote elsewhere is wrong in ways of its own, which nobody has measured.
     brought = Line.objects.filter(page=page, current__source=Source.IMPORT).exists()
-    page.expected_cer = None if brought else expected_cer(latest_votes(run).values())
+    page.expected_cer = None if brought else expected_cer(run.votes.latest_by_line().values())
     page.save(update_fields=["confidence", "expected_cer", "changed_at"])
     if page.state == PageState.SCORED:
         flow.follow(Step.ROUTE, page=page, run=run, stage=work.stage, lane=work.lane)
@@ -158,7 +158,7 @@ def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
 
 def _confidence(run: Run, entries: Sequence[Entry]) -> float | None:
     """The expected share of right words: a line with brought text counts as surely as it was placed."""
-    votes = latest_votes(run)
+    votes = run.votes.latest_by_line()
     imported = dict(Line.objects.filter(pk__in=votes, current__source=Source.IMPORT).values_list("pk", "current__text"))
     placed = {entry["line"]: entry["confidence"] for entry in entries if entry["accepted"]}
     words = [

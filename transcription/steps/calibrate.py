@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from transcription.htr.calibration import Calibration
-from transcription.htr.confidence import UNCALIBRATED
+from transcription.htr.confidence import calibration_from
 from transcription.htr.labelled import LabelledLine, label_line
 from transcription.htr.refitting import LEAST_PAGES, LEAST_WORDS, Refitted, refit_on
 from transcription.models import Collection, CollectionCalibration, Lane, Page, ProfileVersion, Step, Work
@@ -100,8 +100,7 @@ def calibrate(work: Work, token: uuid.UUID, progress: Callable[[], None] = lambd
 
 def prior_of(version: ProfileVersion) -> Calibration:
     """What is used for the version's passes where a collection has fitted nothing."""
-    bundle = bundled_calibration(version)
-    return Calibration.from_json(json.dumps(bundle)) if bundle else UNCALIBRATED
+    return calibration_from(bundled_calibration(version))
 
 
 def _gather(collection: Collection, reader: str, progress: Callable[[], None]) -> _Material:

@@ -79,9 +79,12 @@ def judged(
     ``readings`` are those that were heard. Features stay as they were: what is calibrated is the vote.
     """
     families: dict[str, list[str]] = defaultdict(list)
+    literal = set[str]()
     for each in readings:
-        families[registry().family(each.engine)].append(each.reading.text)
-    literal = {registry().family(each.engine) for each in readings if registry().is_literal(each.engine)}
+        family = registry().family(each.engine)
+        families[family].append(each.reading.text)
+        if registry().is_literal(each.engine):
+            literal.add(family)
     failed = failures(consensus.text, context, families, literal)
     checks: dict[str, Any] = {}
     if failed:

@@ -31,7 +31,6 @@ from transcription.models import (
 )
 from transcription.steps.material import CHARACTERS
 from transcription.steps.promises import open_promise
-from transcription.steps.score import latest_votes
 
 LINES_A_PAGE = 3
 _TYPICAL_OF = 200  # pages of which the usual size is taken
@@ -57,7 +56,7 @@ def draw_machine_audit(decision: RouteDecision, *, promised: bool) -> Audit | No
     drawn = _drawn(page.collection, decision, Audit.Kind.MACHINE, usual_size(page.collection))
     if drawn is None:
         return None
-    votes = latest_votes(decision.run)
+    votes = decision.run.votes.latest_by_line()
     # What somebody brought is not the machine's to answer for.
     brought = Line.objects.filter(page=page, current__source=Source.IMPORT).values_list("pk", flat=True)
     texts = {line: vote.text for line, vote in votes.items() if line not in set(brought)}
@@ -74,7 +73,7 @@ def draw_approved_audit(page: Page) -> Audit | None:
         return None
     lines = Line.objects.filter(places__layout=page.layout_id).exclude(current=None).select_related("current")
     texts = {line.pk: line.current.text for line in lines if line.current is not None}
-    return _write(decision, Audit.Kind.APPROVED, drawn, texts, latest_votes(decision.run))
+    return _write(decision, Audit.Kind.APPROVED, drawn, texts, decision.run.votes.latest_by_line())
 
 
 def draw_missing(collection: Collection, progress: Callable[[], None] = lambda: None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -24,7 +23,7 @@ from transcription.models import (
     Worker,
     WorkState,
 )
-from transcription.steps.budgets import PassEstimate, pass_estimate, standings
+from transcription.steps.budgets import Estimate, PassEstimate, pass_estimate, standings
 from transcription.steps.choose_passes import Choice
 from transcription.steps.dispatch import PRINT, PRINT_ONLY
 from transcription.steps.profiles import PassRecipe, registry
@@ -39,8 +38,8 @@ class ReadingEstimate:
     """``lines`` are read by the first stage, ``later`` holds how many each later stage is expected to get.
 
     ``seconds`` is the time of one worker; None where a pass was never measured here: ``unmeasured`` names those.
-    ``typed_lines`` have a person's text, which stays. ``paid`` are the passes by endpoints; ``over_budget``: they need
-    more than some cap of the collection has left.
+    ``typed_lines`` have a person's text, which stays. ``paid`` is what endpoints are going to use; ``over_budget``:
+    that is more than some cap of the collection has left.
     """
 
     pages: int
@@ -50,20 +49,8 @@ class ReadingEstimate:
     unmeasured: tuple[str, ...]
     workers: int
     typed_lines: int
-    paid: tuple[PassEstimate, ...]
+    paid: Estimate
     over_budget: bool
-
-    @property
-    def tokens(self) -> int:
-        return sum(each.tokens for each in self.paid)
-
-    @property
-    def money(self) -> int:
-        return sum(each.money for each in self.paid)
-
-    @property
-    def is_paid_measured(self) -> bool:
-        return all(each.measured for each in self.paid)
 
 
 def estimate_reading(collection: Collection, choice: Choice, pages: QuerySet[Page]) -> ReadingEstimate:
@@ -87,6 +74,7 @@ def estimate_reading(collection: Collection, choice: Choice, pages: QuerySet[Pag
             seconds += (took or 0.0) * lines / 1000
             if each.engine in settings.ENDPOINTS:
                 paid.append(pass_estimate(collection, each.engine, page_count, lines))
+    priced = Estimate(page_count, tuple(paid))
     return ReadingEstimate(
         pages=page_count,
         lines=counts["all"],
@@ -95,8 +83,8 @@ def estimate_reading(collection: Collection, choice: Choice, pages: QuerySet[Pag
         unmeasured=tuple(unmeasured),
         workers=Worker.objects.filter(queue=Queue.ENGINE, seen_at__gt=Now() - ALIVE_FOR).count(),
         typed_lines=Line.objects.filter(page__in=pages, current__source=Source.PERSON).count(),
-        paid=tuple(paid),
-        over_budget=_is_over_budget(collection, paid),
+        paid=priced,
+        over_budget=_is_over_budget(collection, priced),
     )
 
 
@@ -125,10 +113,9 @@ def _share_below(pages: QuerySet[Page], threshold: float) -> float:
     return sum((each or 0.0) < threshold for each in last) / len(last) if last else 1.0
 
 
-def _is_over_budget(collection: Collection, paid: Sequence[PassEstimate]) -> bool:
-    tokens, money = sum(each.tokens for each in paid), sum(each.money for each in paid)
+def _is_over_budget(collection: Collection, paid: Estimate) -> bool:
     return any(
-        (each.tokens_left is not None and each.tokens_left < tokens)
-        or (each.money_left is not None and each.money_left < money)
+        (each.tokens_left is not None and each.tokens_left < paid.tokens)
+        or (each.money_left is not None and each.money_left < paid.money)
         for each in standings(collection=collection)
     )

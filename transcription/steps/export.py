@@ -100,7 +100,7 @@ def _slug(text: str) -> str:
 def transcribed_page(page: Page) -> TranscribedPage:
     """A page as it leaves Longhand: texts in reading order, with confidence and alternatives where a vote stands."""
     places = _places(page)
-    votes = _votes(page)
+    votes = Vote.objects.filter(run=page.run_id).latest_by_line()
     lines = tuple(_line(place, votes.get(place.line_id)) for place in places)
     run = page.run
     metadata = {
@@ -137,12 +137,6 @@ def _places(page: Page) -> list[LayoutLine]:
     if page.layout is None:
         return []
     return list(page.layout.places.select_related("line__current__author").order_by("position"))
-
-
-def _votes(page: Page) -> dict[int, Vote]:
-    if page.run is None:
-        return {}
-    return {vote.line_id: vote for vote in page.run.votes.order_by("stage")}  # a later stage replaces an earlier one
 
 
 def _line(place: LayoutLine, vote: Vote | None) -> TranscribedLine:

@@ -7,7 +7,6 @@ from statistics import fmean, median
 
 from transcription.htr.risk import line_size
 from transcription.models import Run
-from transcription.steps.score import latest_votes
 
 CHARACTERS = "characters"  # the page's size, by which it is drawn for audits
 WORDS = "words"
@@ -16,7 +15,7 @@ WATCHED = ("confidence", "lines", "line-length", "ink", "line-height")
 
 def material_of(run: Run, confidence: float | None) -> dict[str, float]:
     """Features of a page as `run` read it; empty for a page without lines, and without those that nobody measured."""
-    votes = latest_votes(run).values()
+    votes = run.votes.latest_by_line().values()
     if run.layout is None or not votes:
         return {}
     places = list(run.layout.places.values_list("ink", "polygon"))

@@ -44,8 +44,13 @@ class PassRecipe:
 
 # One stage, five looks at each line, wider or leaning otherwise: what the recogniser misreads depends on the shape that
 # a line comes in, hardly on its contrast or paper (chosen on the tune split). The first reads best alone.
-_LOOKS: list[dict[str, Any]] = [{"slant": -0.15}, {"height": 1.07}, {"width": 1.17}, {"width": 1.33}]
-_LOOKS.append({"width": 1.0, "slant": -0.2})
+_LOOKS: list[dict[str, Any]] = [
+    {"slant": -0.15},
+    {"height": 1.07},
+    {"width": 1.17},
+    {"width": 1.33},
+    {"width": 1.0, "slant": -0.2},
+]
 DEFAULT_STAGES: list[list[PassRecipe]] = [[PassRecipe("stretch", "starter", options=look) for look in _LOOKS]]
 DEFAULT_ENGINE = "starter"
 DEFAULT_THRESHOLD = 0.7  # a line that is less sure after a stage goes on to the next one
@@ -96,9 +101,7 @@ def profile_version_of(collection: Collection) -> ProfileVersion:
     profile = collection.profile
     if profile is None:
         return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
-    if profile.name in BUNDLED:
-        return version_at_present(profile.name, BUNDLED[profile.name], collection=collection)
-    if profile.choice is not None:
+    if profile.name in BUNDLED or profile.choice is not None:
         return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
 

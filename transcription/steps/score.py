@@ -16,7 +16,7 @@ def score(work: Work, token: uuid.UUID) -> None:
     """Write the page's confidence: the expected share of right words over its lines, each by its latest vote."""
     run = work.run
     assert run is not None
-    votes = latest_votes(run)
+    votes = run.votes.latest_by_line()
     stages = run.profile_version.stage_passes.order_by("-stage").values_list("stage", flat=True)
     last_stage = stages[0] if stages else 0
     with finishing(work, token) as page:
@@ -42,11 +42,6 @@ def expected_cer(votes: Iterable[Vote]) -> float | None:
 
 def _claims(vote: Vote) -> list[tuple[float, int]]:
     return [(float(word["confidence"]), len(word["text"])) for word in vote.words]
-
-
-def latest_votes(run: Run) -> dict[int, Vote]:
-    """The vote of each line at the last stage that read it."""
-    return {vote.line_id: vote for vote in run.votes.order_by("stage")}
 
 
 def _doubtful(run: Run, votes: dict[int, Vote], stage: int) -> list[int]:

@@ -139,7 +139,7 @@ def hits_on_page(page: Page, text: str, line: int | None) -> dict[int, list[Word
     if query.too_short:
         return {}
     texts = texts_of(page)
-    votes = {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
+    votes = Vote.objects.filter(run=page.run_id).latest_by_line()
     found: dict[int, list[WordHit]] = {}
     for (line_id, here), after in itertools.zip_longest(texts.items(), list(texts.values())[1:]):
         words = words_of_line(here.text, here.voted, (after.text, after.voted) if after is not None else None)
@@ -195,5 +195,4 @@ def _following(places: Mapping[int, LayoutLine], rows: Sequence[SearchLine]) -> 
 
 def _latest_votes(rows: Sequence[SearchLine], pages: Mapping[int, Page]) -> dict[int, Vote]:
     runs = [page.run_id for page in pages.values() if page.run_id]
-    votes = Vote.objects.filter(run__in=runs, line__in=[row.line_id for row in rows]).order_by("stage")
-    return {vote.line_id: vote for vote in votes}
+    return Vote.objects.filter(run__in=runs, line__in=[row.line_id for row in rows]).latest_by_line()

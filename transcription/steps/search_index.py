@@ -165,9 +165,7 @@ def texts_of(page: Page) -> dict[int, LineText]:
     """What search knows of the lines of the page's layout, by their ids, in reading order."""
     places = LayoutLine.objects.filter(layout=page.layout_id).select_related("line__current").order_by("position")
     current = {place.line_id: place.line.current for place in places}
-    latest: dict[int, Vote] = {}
-    if page.run_id is not None:
-        latest = {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
+    latest = Vote.objects.filter(run=page.run_id).latest_by_line()
     elder = [
         revision.vote_id
         for line, revision in current.items()

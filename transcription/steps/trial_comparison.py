@@ -204,8 +204,8 @@ def _state(run: Run) -> TrialState:
 
 def _lines(run: Run) -> list[ComparedLine]:
     assert run.layout is not None
-    present = _votes(run.page.run)
-    tried = _votes(run)
+    present = Vote.objects.filter(run=run.page.run_id).latest_by_line()
+    tried = run.votes.latest_by_line()
     found = []
     for place in run.layout.places.select_related("line__current").order_by("position"):
         current = place.line.current
@@ -215,11 +215,6 @@ def _lines(run: Run) -> list[ComparedLine]:
         pieces = difference(before.text, after.text)
         found.append(ComparedLine(place.position, place.line_id, before, after, typed, pieces))
     return found
-
-
-def _votes(run: Run | None) -> dict[int, Vote]:
-    """The vote of each line at the last stage that read it."""
-    return {} if run is None else {vote.line_id: vote for vote in run.votes.order_by("stage")}
 
 
 def _side(vote: Vote | None) -> Side:

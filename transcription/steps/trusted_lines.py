@@ -47,7 +47,7 @@ def trusted_lines(collection: Collection) -> Iterator[TrustedLine]:
             audited.add(found.line)
             yield found
     for page in _read_whole(collection):
-        votes = _last_votes(page)
+        votes = Vote.objects.filter(run=page.run_id).select_related("run__profile_version").latest_by_line()
         places = LayoutLine.objects.filter(layout=page.layout_id).select_related("line__current").order_by("position")
         for place in places:
             line = place.line
@@ -68,8 +68,3 @@ def _audited(collection: Collection) -> Iterator[TrustedLine]:
 def _read_whole(collection: Collection) -> Iterator[Page]:
     pages = Page.objects.filter(collection=collection, state=PageState.REVIEWED, approved_whole=True)
     yield from pages.exclude(run=None).order_by("pk").iterator(chunk_size=100)
-
-
-def _last_votes(page: Page) -> dict[int, Vote]:
-    votes = Vote.objects.filter(run=page.run_id).select_related("run__profile_version").order_by("stage")
-    return {vote.line_id: vote for vote in votes}

@@ -5,7 +5,6 @@ A trial's votes are kept with it and become no transcript.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from transcription.engines.word_lists import word_list
 from transcription.htr import voting
 from transcription.htr.calibration import Calibration
 from transcription.htr.checks import Context
-from transcription.htr.confidence import UNCALIBRATED, Knows, claims_of, line_confidence
+from transcription.htr.confidence import Knows, calibration_from, claims_of, line_confidence
 from transcription.htr.known_words import KnownWords
 from transcription.htr.lexicon import Lexicon
 from transcription.htr.records import Consensus
@@ -87,8 +86,7 @@ def _lines_of_stage(run: Run, stage: int) -> list[int]:
 
 def calibration_of(run: Run) -> Calibration:
     """The bundle of the run's profile version; the conservative one where none was fitted."""
-    bundle = run.profile_version.calibration
-    return Calibration.from_json(json.dumps(bundle)) if bundle else UNCALIBRATED
+    return calibration_from(run.profile_version.calibration)
 
 
 def _row(

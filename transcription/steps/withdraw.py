@@ -12,7 +12,7 @@ from transcription.models.page import FINISHED_STATES
 from transcription.steps.import_transcripts import lock_pages_of, place_if_read
 from transcription.steps.revise import revise
 from transcription.steps.route import decide_again
-from transcription.steps.score import expected_cer, latest_votes
+from transcription.steps.score import expected_cer
 
 
 def withdraw_transcript(transcript: ImportedTranscript, *, by: User) -> ImportedTranscript | None:
@@ -37,7 +37,7 @@ def withdraw_transcript(transcript: ImportedTranscript, *, by: User) -> Imported
 
 
 def _give_back(page: Page, transcript: ImportedTranscript) -> None:
-    votes = latest_votes(page.run) if page.run is not None else {}
+    votes = page.run.votes.latest_by_line() if page.run is not None else {}
     placed = Line.objects.filter(page=page, current__source=Source.IMPORT, current__transcript=transcript)
     for line in placed.select_related("current").order_by("pk"):
         vote = votes.get(line.pk)
@@ -48,7 +48,7 @@ def _decide_again(page: Page) -> None:
     """As if nothing had been brought."""
     if page.run is None or page.state not in FINISHED_STATES:
         return
-    votes = latest_votes(page.run).values()
+    votes = page.run.votes.latest_by_line().values()
     words = [(vote.confidence or 0.0, len(vote.words)) for vote in votes]
     page.confidence = page_confidence(words) if words else None
     page.expected_cer = expected_cer(votes)

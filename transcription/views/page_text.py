@@ -74,7 +74,7 @@ def line_texts(page: Page) -> list[LineText]:
         return []
     places = page.layout.places.select_related("line__current__author", "line__current__transcript")
     places = places.defer("line__current__transcript__data").order_by("position")
-    votes = _votes(page)
+    votes = Vote.objects.filter(run=page.run_id).latest_by_line()
     readings = _readings(page, votes)
     lines = []
     for number, place in enumerate(places, start=1):
@@ -94,13 +94,6 @@ def line_texts(page: Page) -> list[LineText]:
             )
         )
     return lines
-
-
-def _votes(page: Page) -> dict[int, Vote]:
-    """The vote of the highest stage for each line of the page's run."""
-    if page.run_id is None:
-        return {}
-    return {vote.line_id: vote for vote in Vote.objects.filter(run=page.run_id).order_by("stage")}
 
 
 def _readings(page: Page, votes: Mapping[int, Vote]) -> defaultdict[int, list[ReadingText]]:

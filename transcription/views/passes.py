@@ -15,7 +15,6 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from transcription.errors import BadInput
@@ -38,7 +37,6 @@ from transcription.steps.choose_passes import (
     pages_read_otherwise,
     present_choice,
 )
-from transcription.steps.control import rerun
 from transcription.steps.estimates import estimate_reading
 from transcription.steps.profile_history import past_versions, shared_profiles, versions_of
 from transcription.steps.profiles import DEFAULT_THRESHOLD
@@ -48,6 +46,7 @@ from transcription.views.access import SignedInRequest, collection_or_404, holds
 from transcription.views.page import image_version
 from transcription.views.posted_passes import PostedPasses, as_config
 from transcription.views.preview import MOST_PIXELS, reading_scale
+from transcription.views.reading_again import read_again
 from transcription.views.told_versions import told_versions
 
 TRIALS_SHOWN = 5
@@ -79,10 +78,7 @@ def passes(request: SignedInRequest, pk: int) -> HttpResponse:
 def passes_rerun(request: SignedInRequest, pk: int) -> HttpResponse:
     """Read again the pages that were read with other passes and that nobody has approved."""
     collection = collection_or_404(request, pk, Role.ADMIN)
-    count = rerun(collection, pages=pages_read_otherwise(collection))
-    said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
-    messages.success(request, said % {"count": count})
-    return redirect("transcription:collection", collection.pk)
+    return read_again(request, collection, pages_read_otherwise(collection))
 
 
 @require_GET

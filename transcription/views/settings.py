@@ -15,6 +15,7 @@ from transcription.forms import CollectionForm, MemberForm, is_last_admin
 from transcription.models import Collection, Membership, Role, WorkState
 from transcription.steps import control
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
+from transcription.views.reading_again import say_read_again
 
 
 def _screen(
@@ -110,8 +111,7 @@ def _read_again(request: SignedInRequest, collection: Collection) -> None:
     find_lines, redraw = "find_lines" in request.POST, "redraw" in request.POST
     drawn = collection.pages.with_drawn_lines().count() if find_lines and not redraw else 0
     count = control.rerun(collection, find_lines=find_lines, redraw=redraw)
-    said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
-    messages.success(request, said % {"count": count})
+    say_read_again(request, count)
     if drawn:
         left = ngettext(
             "%(count)d page was left as it is: a person drew its lines.",

@@ -20,7 +20,6 @@ from transcription.errors import BadInput
 from transcription.formats.word_list import LARGEST_FILE, LineProblem, WordEntry, WordList, read_word_list, write_csv
 from transcription.forms import TermForm
 from transcription.models import Collection, Role, Term, TermKind
-from transcription.steps.control import rerun
 from transcription.steps.vocabulary import (
     Merged,
     merge_terms,
@@ -31,6 +30,7 @@ from transcription.steps.vocabulary import (
 )
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.keyset import paged
+from transcription.views.reading_again import read_again
 from transcription.views.upload_report import take_report
 
 PAGE_SIZE = 100
@@ -139,10 +139,7 @@ def vocabulary_clear(request: SignedInRequest, pk: int) -> HttpResponse:
 def vocabulary_rerun(request: SignedInRequest, pk: int) -> HttpResponse:
     """Read again the pages that were read with another vocabulary and that nobody has approved."""
     collection = collection_or_404(request, pk, Role.ADMIN)
-    count = rerun(collection, pages=pages_read_before(collection))
-    said = ngettext("%(count)d page is read again.", "%(count)d pages are read again.", count)
-    messages.success(request, said % {"count": count})
-    return redirect("transcription:collection", collection.pk)
+    return read_again(request, collection, pages_read_before(collection))
 
 
 @require_GET
