@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-import hypothesis
 import psutil
 import pytest
 from pytest_django.fixtures import Settings
@@ -30,15 +29,6 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 import django  # noqa: E402 - the environment comes first
 import redis  # noqa: E402
 from django.conf import settings  # noqa: E402
-
-# What takes long is measured where it is promised; a busy machine says nothing about a property.
-hypothesis.settings.register_profile(
-    "longhand",
-    parent=hypothesis.settings.default,  # where CI is set, the same examples in every run
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("longhand")
 
 # Nothing to collect before a test, and no second spent on a password's hash.
 settings.STORAGES = settings.STORAGES | {

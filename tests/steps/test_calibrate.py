@@ -44,7 +44,7 @@ KNOWN, BELIEF = FEATURES.index("known"), FEATURES.index("belief")
 
 def mostly_names(features: np.ndarray) -> np.ndarray:
     """A hand that reads well, full of words that no list knows; only what engines wavered over is wrong."""
-    return 1 / (1 + np.exp(-(12 * features[:, BELIEF] - 5)))
+    return 1 / (1 + np.exp(-(12 * features[:, BELIEF] - 4)))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from tests.factories import (
 from tests.review.written_page import create_reviewer
 from transcription.errors import BadInput, LostLease
 from transcription.htr.replacing import Pattern
+from transcription.htr.text import clean
 from transcription.models import (
     Collection,
     Line,
@@ -327,7 +328,8 @@ def test_nobody_else_sees_a_collections_replacements() -> None:
 
 
 LETTERS = "aſsf n̄.é"
-lines_of_text = st.lists(st.text(alphabet=LETTERS, min_size=1, max_size=8), min_size=1, max_size=4)
+texts_as_stored = st.text(alphabet=LETTERS, min_size=1, max_size=8).map(clean).filter(bool)
+lines_of_text = st.lists(texts_as_stored, min_size=1, max_size=4)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
