@@ -18,6 +18,7 @@ from transcription.models import ChosenVersion, Collection, Page, PageState, Pro
 from transcription.steps.profiles import (
     BUNDLED,
     DEFAULT_ENGINE,
+    DEFAULT_PROFILE,
     DEFAULT_THRESHOLD,
     PassRecipe,
     calibration_for,
@@ -146,9 +147,9 @@ def present_passes(collection: Collection) -> list[ChosenPass]:
     return list(present_choice(collection).passes)
 
 
-def bundled_choice() -> Choice:
-    """How Longhand reads unless somebody chooses otherwise."""
-    return choice_of_profile(None)
+def bundled_choice(name: str = DEFAULT_PROFILE) -> Choice:
+    """How a bundled profile reads; the usual one reads unless somebody chooses otherwise."""
+    return _choice(BUNDLED[name], ())
 
 
 def bundled_passes() -> list[ChosenPass]:

@@ -13,10 +13,10 @@ from django.db.models import Count, Min, QuerySet
 from transcription.errors import BadInput
 from transcription.models import Collection, Profile, ProfileVersion, Run
 from transcription.steps.choose_passes import Choice, as_columns
-from transcription.steps.profiles import DEFAULT_PROFILE
+from transcription.steps.profiles import BUNDLED
 
 LONGEST_NAME = 60
-_OUR_NAMES = re.compile(rf"({re.escape(DEFAULT_PROFILE)}|(trials of )?collection \d+)", re.IGNORECASE)
+_OUR_NAMES = re.compile(rf"({'|'.join(map(re.escape, BUNDLED))}|(trials of )?collection \d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from transcription.errors import BadInput
@@ -39,7 +40,7 @@ from transcription.steps.choose_passes import (
 )
 from transcription.steps.estimates import estimate_reading
 from transcription.steps.profile_history import past_versions, shared_profiles, versions_of
-from transcription.steps.profiles import DEFAULT_THRESHOLD
+from transcription.steps.profiles import BUNDLED, DEFAULT_THRESHOLD, THOROUGH
 from transcription.steps.trials import usual_pages
 from transcription.steps.workers import engines_held, readers_here
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
@@ -50,6 +51,7 @@ from transcription.views.reading_again import read_again
 from transcription.views.told_versions import told_versions
 
 TRIALS_SHOWN = 5
+_NAMED_SAID = gettext_lazy("These are the passes of “%(name)s”. They are not saved for this collection.")
 
 
 @require_http_methods(["GET", "POST"])
@@ -140,6 +142,7 @@ def passes_screen(
         context["currency"] = settings.ENDPOINTS.currency
         context["versions"] = told_versions(past_versions(collection))
         context["profiles"] = shared_profiles()
+        context["bundled"] = _bundled_profiles()
         context["try_pages"] = _pages_to_try(collection)
         context["estimate"] = estimate_reading(collection, present, stale) if context["stale_pages"] else None
     context["config"] = shown | {
@@ -177,14 +180,23 @@ def _draft(request: SignedInRequest, collection: Collection) -> Draft | None:
             raise Http404 from error
         trial = get_object_or_404(collection.trials.select_related("profile_version"), pk=key)
         return Draft(choice_of(trial.profile_version), _("These are the passes that were tried. They are not saved."))
+    if "bundled" in request.GET:
+        name = request.GET["bundled"]
+        if name not in BUNDLED:
+            raise Http404
+        return Draft(bundled_choice(name), _NAMED_SAID % {"name": name})
     if "profile" in request.GET:
         profile = get_object_or_404(shared_profiles(), pk=_key(request.GET["profile"]))
-        said = _("These are the passes of “%(name)s”. They are not saved for this collection.")
-        return Draft(choice_of_profile(profile), said % {"name": profile.name})
+        return Draft(choice_of_profile(profile), _NAMED_SAID % {"name": profile.name})
     if "version" in request.GET:
         version = get_object_or_404(versions_of(collection), pk=_key(request.GET["version"]))
         return Draft(choice_of(version), _("These are the passes of an earlier version. Save to restore them."))
     return None
+
+
+def _bundled_profiles() -> dict[str, str]:
+    """What Longhand brings besides the usual passes: name and what it is good for."""
+    return {THOROUGH: _("brought by Longhand: two networks read, for fewer errors and more time")}
 
 
 def _key(text: str) -> int:

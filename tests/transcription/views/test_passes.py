@@ -22,8 +22,15 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import LineGeometry
 from transcription.models import Collection, LayoutLine, Line, Page, PageState, Profile, Role
-from transcription.steps.choose_passes import bundled_passes, choose_passes, own_profile, present_passes
-from transcription.steps.profiles import profile_version_of
+from transcription.steps.choose_passes import (
+    bundled_choice,
+    bundled_passes,
+    choose_passes,
+    is_calibrated,
+    own_profile,
+    present_passes,
+)
+from transcription.steps.profiles import THOROUGH, profile_version_of
 from transcription.views.preview import MOST_PIXELS, line_image, reading_scale
 
 
@@ -352,6 +359,21 @@ class TestNamedProfiles:
         again = self.name(admin, collection, "blurred")
         assert again.status_code == 422
         assert "There is a profile “blurred” already" in again.content.decode()
+
+    def test_a_bundled_one_is_taken_as_it_is_with_its_calibration(self, admin: Client, collection: Collection) -> None:
+        address = f"{url(collection)}?bundled={THOROUGH}"
+        assert address in admin.get(url(collection)).content.decode()
+        config = admin.get(address).context["config"]
+        assert config["unsaved"]
+        assert {each["engine"] for each in config["passes"]} == {"starter", "starter-tall"}
+        assert admin.get(f"{url(collection)}?bundled=best").status_code == 404
+        choice = bundled_choice(THOROUGH)
+        choose_passes(collection=collection, passes=choice.passes, thresholds=choice.thresholds)
+        collection.refresh_from_db()
+        assert collection.profile is not None
+        assert collection.profile.name == THOROUGH
+        assert is_calibrated(collection)
+        assert "is a name that Longhand uses itself" in self.name(admin, collection, "Thorough").content.decode()
 
     def test_are_removed_by_those_who_named_them(
         self, admin: Client, collection: Collection, member: Callable[[Role], Client]
