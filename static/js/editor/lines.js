@@ -1,18 +1,10 @@
 // The text: one row a line, words marked by how sure the vote was, a field where the reviewer types.
 
+import { make } from "./element.js";
 import { makePalette } from "./palette.js";
 import { isUnsure, tokens, typedDecisions, remark } from "./words.js";
 
 const VERY_UNSURE = 0.4; // below it the underline is a wave
-
-const make = (name, properties = {}, ...children) => {
-  const { dataset = {}, style = {}, ...plain } = properties;
-  const element = Object.assign(document.createElement(name), plain);
-  Object.assign(element.dataset, dataset);
-  for (const [key, value] of Object.entries(style)) element.style.setProperty(key, value);
-  element.append(...children);
-  return element;
-};
 
 export class Lines {
   /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why and conflict. */

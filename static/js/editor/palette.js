@@ -1,6 +1,8 @@
 // Marks and special characters beside the field: a toolbar that writes where the cursor is. The field's own keys lead
 // there (Tab) and back (Esc); arrows move in it.
 
+import { make } from "./element.js";
+
 /** Write `before` and `after` around what is selected in `area`; undo by the browser's own keys takes it back. */
 export function enclose(area, { before, after }) {
   const { selectionStart: from, selectionEnd: to, value } = area;
@@ -18,19 +20,17 @@ export function enclose(area, { before, after }) {
 
 /** The toolbar for `area`: `characters` of {before, after, label}; `name` says what it is. */
 export function makePalette(area, characters, name) {
-  const bar = document.createElement("div");
-  bar.className = "palette";
-  bar.setAttribute("role", "toolbar");
-  bar.setAttribute("aria-label", name);
   const buttons = characters.map((character, i) => {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", className: "palette-key", tabIndex: i ? -1 : 0, title: character.label });
-    button.setAttribute("aria-label", character.label);
-    button.textContent = character.before + (character.after && character.before ? "…" : "") + character.after;
+    const { before, after, label } = character;
+    const button = make("button", {
+      type: "button", className: "palette-key", tabIndex: i ? -1 : 0, title: label, ariaLabel: label,
+      textContent: before + (after && before ? "…" : "") + after,
+    });
     button.addEventListener("click", () => enclose(area, character));
     return button;
   });
-  bar.append(...buttons);
+  const bar = make("div", { className: "palette", ariaLabel: name }, ...buttons);
+  bar.setAttribute("role", "toolbar");
   bar.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus and its selection
   bar.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
