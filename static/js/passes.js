@@ -40,7 +40,7 @@ const lastStage = () => Math.max(...passes.map((each) => each.stage));
 const used = () => thresholds.slice(0, lastStage());
 let shown = 0; // the pass that is open and previewed
 const kept = new Set(config.unsaved ? [] : [said()]); // what is saved or on its way there
-const bundled = saysSame(read(config.bundled.passes), config.bundled.thresholds.map(Number));
+const calibrated = new Set(config.calibrated.map((each) => saysSame(read(each.passes), each.thresholds.map(Number))));
 
 // Stages follow each other without a gap, and passes stand in their order.
 const settle = () => {
@@ -285,8 +285,8 @@ const follow = () => {
     const more = [engine === config.bundled.passes[0].engine ? "" : engine, weight === 1 ? "" : `× ${weight}`];
     node.querySelector(".pass-weight").textContent = more.filter(Boolean).join(" · ");
   }
-  const isBundled = saysSame(passes, used()) === bundled;
-  for (const notice of form.querySelectorAll("[data-bundled]")) notice.hidden = (notice.dataset.bundled === "yes") !== isBundled;
+  const fitted = calibrated.has(saysSame(passes, used())) ? "yes" : "no";
+  for (const notice of form.querySelectorAll("[data-calibrated]")) notice.hidden = notice.dataset.calibrated !== fitted;
   const unsaved = $("unsaved");
   if (unsaved) unsaved.textContent = kept.has(said()) ? "" : unsaved.dataset.text;
   preview();

@@ -99,7 +99,7 @@ def test_passes_are_changed_and_the_preview_follows(
     tab = open_screen(sign_in, collection, color_scheme=theme)
     said = errors_of(tab)
     expect(tab.locator(".pass-title")).to_have_text(BUNDLED_TITLES)
-    expect(tab.locator("[data-bundled=yes]")).to_be_visible()
+    expect(tab.locator("[data-calibrated=yes]")).to_be_visible()
     before, after = tab.locator(".line-before").first, tab.locator(".line-after").first
     expect_drawn(after, "stretch%3Aslant%3D-0.15")
     expect_drawn(tab.locator("#region-after"), "stretch%3Aslant%3D-0.15")
@@ -119,7 +119,7 @@ def test_passes_are_changed_and_the_preview_follows(
         tab.keyboard.press("ArrowRight")
     expect_drawn(tab.locator("#region-after"), "offset%3D15")
     expect(tab.locator("#unsaved")).to_have_text("Not saved yet")
-    expect(tab.locator("[data-bundled=no]")).to_be_visible()
+    expect(tab.locator("[data-calibrated=no]")).to_be_visible()
     assert violations(tab) == []
     shoot(tab, f"passes-threshold-{theme}")
     assert said == []

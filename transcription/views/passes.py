@@ -129,7 +129,6 @@ def passes_screen(
         "collection": collection,
         "administers": administers,
         "present": present.passes,
-        "calibrated": calibrated,
         "stale_pages": stale.count(),
         "refused": refused,
         "page": _first_page(request, collection),
@@ -145,7 +144,9 @@ def passes_screen(
         context["bundled"] = _bundled_profiles()
         context["try_pages"] = _pages_to_try(collection)
         context["estimate"] = estimate_reading(collection, present, stale) if context["stale_pages"] else None
+    fitted = [*map(bundled_choice, BUNDLED), *([present] if calibrated else [])]
     context["config"] = shown | {
+        "calibrated": [as_config(each) for each in fitted],
         "unsaved": posted is not None or (draft is not None and draft.choice != present),
         "bundled": as_config(bundled_choice()),
         "engines": _engines([*present.passes, *(draft.choice.passes if draft is not None else ())]),

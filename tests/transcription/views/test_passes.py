@@ -365,6 +365,7 @@ class TestNamedProfiles:
         assert address in admin.get(url(collection)).content.decode()
         config = admin.get(address).context["config"]
         assert config["unsaved"]
+        assert config["passes"] in [each["passes"] for each in config["calibrated"]]
         assert {each["engine"] for each in config["passes"]} == {"starter", "starter-tall"}
         assert admin.get(f"{url(collection)}?bundled=best").status_code == 404
         choice = bundled_choice(THOROUGH)
