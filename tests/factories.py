@@ -90,8 +90,8 @@ def create_profile_version(*, passes: Sequence[str] = ("plain+starter", "clahe+s
 
 
 def create_collection(*, title: str = "Parish registers", owner: User | None = None, **fields: Any) -> Collection:
-    """A collection; ``owner`` becomes its admin."""
-    collection = Collection.objects.create(title=title, **fields)
+    """A collection; ``owner`` becomes its admin. No page of it is drawn for an audit by chance, unless asked for."""
+    collection = Collection.objects.create(title=title, **{"audit_rate": 0.0} | fields)
     if owner is not None:
         create_membership(collection=collection, role=Role.ADMIN, user=owner)
     return collection
