@@ -6,6 +6,7 @@ Such words have no vote of their own: whoever weighed them voted for something e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from transcription.htr.alignment import stretches
@@ -81,30 +82,29 @@ def beliefs(words: Sequence[str], readings: Iterable[tuple[ReadingRecord, float]
 
     Readings count by their weights; those that do not say what they weighed are passed over, None where none says.
     """
-    shares: dict[str, float] = {}
-    total = 0.0
-    # In an order of their own: sums of the same numbers in another differ in their last digit.
-    for reading, weight in sorted(
-        readings, key=lambda each: (each[0].text, each[1], [(n.text, n.share) for n in each[0].nbest])
-    ):
+    # Sums by fsum: the same numbers in another order come to the same.
+    shares: dict[str, list[float]] = {}
+    totals: list[float] = []
+    for reading, weight in readings:
         if not reading.nbest:
             continue
-        total += weight * max(1.0, sum([each.share for each in reading.nbest]))
+        totals.append(weight * max(1.0, math.fsum([each.share for each in reading.nbest])))
         for each in reading.nbest:
-            shares[each.text] = shares.get(each.text, 0.0) + weight * each.share
+            shares.setdefault(each.text, []).append(weight * each.share)
+    total = math.fsum(totals)
     if not total:
         return [None] * len(words)
     tokens = [token for word in words for token in word.split(" ")]
-    held = [0.0] * len(tokens)
-    for text, share in shares.items():
+    held: list[list[float]] = [[] for _ in tokens]
+    for text, weighed in shares.items():
         for equal, sources, _ in stretches(tokens, text.split()):
             if equal:
                 for place in sources:
-                    held[place] += share
+                    held[place] += weighed
     believed: list[float | None] = []
     at = 0
     for word in words:
         end = at + word.count(" ") + 1
-        believed.append(min(1.0, min(held[at:end]) / total))
+        believed.append(min(1.0, min(map(math.fsum, held[at:end])) / total))
         at = end
     return believed
