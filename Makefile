@@ -6,7 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # What `make run` needs. Spelled exactly as in pyproject.toml: `make test` adds llamacpp (compiled, 10-20 minutes) and dev.
 RUN_EXTRAS := embedded,engines
-TEST_EXTRAS := embedded,engines,llamacpp,dev
+TEST_EXTRAS := embedded,engines,llamacpp,s3,dev
 
 .PHONY: help install install-test run test check bench messages stop clean
 
