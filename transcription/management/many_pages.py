@@ -34,6 +34,7 @@ from transcription.models import (
     Vote,
 )
 from transcription.steps.material import WORDS
+from transcription.steps.usefulness import weigh
 
 COLLECTIONS = 20
 PAGES_A_COLLECTION = 10
@@ -131,6 +132,7 @@ def _create_template() -> list[Collection]:
                 reasons=["low-confidence"],
                 features={WORDS: LINES_A_PAGE * WORDS_A_LINE},
             )
+    weigh(Page.objects.values_list("pk", flat=True))
     return collections
 
 
@@ -138,7 +140,9 @@ def create_reviewers(count: int, collections: Sequence[Collection]) -> list[User
     """People who may review all of ``collections``; nobody can sign in as them with a password."""
     reviewers = [User.objects.create(username=f"bench-{k + 1}", password="!") for k in range(count)]
     Membership.objects.bulk_create(
-        Membership(user=user, collection=collection, role=Role.REVIEWER) for user in reviewers for collection in collections
+        Membership(user=user, collection=collection, role=Role.REVIEWER)
+        for user in reviewers
+        for collection in collections
     )
     return reviewers
 

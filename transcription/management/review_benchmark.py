@@ -8,6 +8,7 @@ its lines, approve, go on to the next. The same work is then done among many mor
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import os
 import random
@@ -187,18 +188,18 @@ def _review(base: str, cookie: str, until: float, seen: Seen, number: int) -> No
 
 
 def _work(client: httpx2.Client, chance: random.Random, until: float, seen: Seen, number: int) -> None:
-    shown = _timed(seen, QUEUE, lambda: client.get(reverse("review:queue")))
+    shown = _timed(seen, QUEUE, client, "GET", reverse("review:queue"))
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown.text)
     if token is None:
         raise ValueError(f"the queue answered {shown.status_code} without a form")
-    headers = {"X-CSRFToken": token[1]}
-    began = _timed(seen, NEXT, lambda: client.post(reverse("review:start"), headers=headers))
+    client.headers["X-CSRFToken"] = token[1]
+    began = _timed(seen, NEXT, client, "POST", reverse("review:start"))
     where = began.headers.get("Location", "")
     while time.monotonic() < until and "/review/pages/" in where:
         page = int(where.split("/review/pages/")[1].split("/")[0])
-        opened = _timed(seen, OPEN, lambda at=where: client.get(at))
+        opened = _timed(seen, OPEN, client, "GET", where)
         data = json.loads(html.unescape(_DATA.search(opened.text)[1]))  # type: ignore[index]
-        claim = client.post(data["urls"]["claim"], headers=headers)
+        claim = client.post(data["urls"]["claim"])
         _note(seen, claim)
         if claim.status_code != 200:
             return
@@ -209,19 +210,21 @@ def _work(client: httpx2.Client, chance: random.Random, until: float, seen: Seen
             body = {"text": text, "base_revision": line["revision"]}
             body["decisions"] = json.dumps([{"word": 0, "kind": "confirmed", "after": line["words"][0]["text"]}])
             url = data["urls"]["save"].replace("/0/", f"/{line['id']}/")
-            saved = _timed(seen, SAVE, lambda to=url, form=body: client.post(to, data=form, headers=headers))
+            saved = _timed(seen, SAVE, client, "POST", url, body)
             if saved.status_code == 200 and text != line["text"]:
                 seen.saved[line["id"]].append(text)
         end = {"mode": "whole_page", "active_seconds": "20", "token": claim.json()["token"], "nothing_to_read": ""}
         held_until = time.monotonic()
-        ended = _timed(seen, NEXT, lambda: client.post(data["urls"]["approve"], data=end, headers=headers))
+        ended = _timed(seen, NEXT, client, "POST", data["urls"]["approve"], end)
         seen.held.append((page, at, held_until))
         where = ended.json()["next"] if ended.status_code == 200 else ""
 
 
-def _timed(seen: Seen, act: str, call: Callable[[], httpx2.Response]) -> httpx2.Response:
+def _timed(
+    seen: Seen, act: str, client: httpx2.Client, method: str, url: str, form: dict[str, Any] | None = None
+) -> httpx2.Response:
     began = time.perf_counter()
-    response = call()
+    response = client.request(method, url, data=form)
     seen.seconds[act].append(time.perf_counter() - began)
     _note(seen, response)
     return response
@@ -258,7 +261,7 @@ def _faults(people: Sequence[User], done: Sequence[Seen]) -> list[str]:
     for number, one in enumerate(done):
         faults += [f"reviewer {number}: {count} answers of {status}" for status, count in one.refused.items()]
     stays = sorted((page, begun, ended, n) for n, one in enumerate(done) for page, begun, ended in one.held)
-    for (page, _, ended, who), (other, begun, _, whom) in zip(stays, stays[1:], strict=False):
+    for (page, _, ended, who), (other, begun, _, whom) in itertools.pairwise(stays):
         if page == other and (begun < ended or who != whom):
             faults.append(f"page {page} was held by reviewers {who} and {whom}")
     for user, one in zip(people, done, strict=True):
