@@ -33,7 +33,7 @@ from transcription.models import (
     TranscriptRevision,
     Vote,
 )
-from transcription.steps.material import WORDS
+from transcription.steps.material import CHARACTERS, WORDS
 from transcription.steps.usefulness import weigh
 
 COLLECTIONS = 20
@@ -130,7 +130,7 @@ def _create_template() -> list[Collection]:
                 confidence=page.confidence,
                 threshold=0.5,
                 reasons=["low-confidence"],
-                features={WORDS: LINES_A_PAGE * WORDS_A_LINE},
+                features={WORDS: LINES_A_PAGE * WORDS_A_LINE, CHARACTERS: LINES_A_PAGE * WORDS_A_LINE * 5.0},
             )
     weigh(Page.objects.values_list("pk", flat=True))
     return collections
