@@ -25,6 +25,7 @@ _PILLOW_FORMAT = {
     Kind.TIFF: "TIFF",
     Kind.WEBP: "WEBP",
     Kind.JP2: "JPEG2000",
+    Kind.HEIC: "HEIF",
 }
 _ORIENTATION = 0x0112
 _SUBFILE_TYPE, _PHOTOMETRIC = 254, 262
@@ -44,10 +45,12 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A frame's pixels, upright, 8-bit, grey or sRGB; ``transform`` says how they came from the original."""
+    """A frame's pixels, upright, 8-bit, grey or sRGB; ``transform`` says how they came from the original; ``text`` is
+    the text layer of a PDF's page."""
 
     image: pyvips.Image
     transform: dict[str, int | float | bool]
+    text: str = ""
 
 
 def frames(path: Path, kind: Kind, limits: Limits) -> list[tuple[int, int, int]]:
@@ -184,6 +187,10 @@ def damaged(reason: str, share: float | None = None) -> BadInput:
 def _open(path: Path, kind: Kind) -> ImageFile.ImageFile:
     # The checks of our own are stricter and name the size.
     Image.MAX_IMAGE_PIXELS = None
+    if kind is Kind.HEIC:  # Pillow learns it from another library, in no other process than this
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=2)
     return Image.open(path, formats=[_PILLOW_FORMAT[kind]])
 
 

@@ -59,9 +59,16 @@ class Answer:
 
 
 def fetch(
-    url: str, into: Path, *, max_bytes: int, seconds: float, accept: str = "*/*", plain_http: bool = False
+    url: str,
+    into: Path,
+    *,
+    max_bytes: int,
+    seconds: float,
+    accept: str = "*/*",
+    plain_http: bool = False,
+    progress: Callable[[], None] = lambda: None,
 ) -> Fetched:
-    """Get ``url`` into the file ``into``; nothing is left there where it fails.
+    """Get ``url`` into the file ``into``; nothing is left there where it fails. ``progress`` is called as bytes come.
 
     Raises BadInput (``wrong-url``, ``no-such-host``, ``address-refused``, ``too-large``, ``not-fetched``,
     ``too-many-redirects``, ``encoded``) for what will not change by itself; NotAnswered, with the pause that the server
@@ -69,18 +76,24 @@ def fetch(
     """
     try:
         with into.open("wb") as file:
-            return _get(url, file.write, max_bytes, seconds, accept, plain_http)
+            return _get(url, file.write, progress, max_bytes, seconds, accept, plain_http)
     except BaseException:
         into.unlink(missing_ok=True)
         raise
 
 
 def fetch_bytes(
-    url: str, *, max_bytes: int, seconds: float, accept: str = "*/*", plain_http: bool = False
+    url: str,
+    *,
+    max_bytes: int,
+    seconds: float,
+    accept: str = "*/*",
+    plain_http: bool = False,
+    progress: Callable[[], None] = lambda: None,
 ) -> tuple[bytes, Fetched]:
     """Get what is small, into memory. Raises as ``fetch``."""
     pieces: list[bytes] = []
-    fetched = _get(url, pieces.append, max_bytes, seconds, accept, plain_http)
+    fetched = _get(url, pieces.append, progress, max_bytes, seconds, accept, plain_http)
     return b"".join(pieces), fetched
 
 
@@ -98,7 +111,13 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, p
 
 
 def _get(
-    url: str, write: Callable[[bytes], object], max_bytes: int, seconds: float, accept: str, plain_http: bool
+    url: str,
+    write: Callable[[bytes], object],
+    progress: Callable[[], None],
+    max_bytes: int,
+    seconds: float,
+    accept: str,
+    plain_http: bool,
 ) -> Fetched:
     target = checked_url(url, plain_http=plain_http)
     ends = time.monotonic() + seconds
@@ -117,6 +136,7 @@ def _get(
                 _check_size(target, size, max_bytes)
                 digest.update(piece)
                 write(piece)
+                progress()
             call.check_time()
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         return Fetched(str(target), content_type, size, digest.hexdigest())
