@@ -34,7 +34,7 @@ def jpeg(number: int, size: tuple[int, int] = (64, 48)) -> bytes:
 
 
 class Library:
-    """Serves a manifest of PAGES canvases with an image service; ``trouble`` has other answers of a path, one a time."""
+    """Serves a manifest of PAGES canvases with an image service; ``trouble`` has other answers, one a time."""
 
     def __init__(self) -> None:
         self.address = ""
