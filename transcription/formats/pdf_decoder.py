@@ -12,9 +12,9 @@ import pypdfium2
 import pypdfium2.raw as pdfium_c
 
 from transcription.errors import BadInput
+from transcription.formats.characters import printable
 from transcription.formats.limits import Limits
 from transcription.formats.raster_decoder import Decoded, check_size, damaged, too_many_frames
-from transcription.formats.xml_reading import printable
 
 _POINTS_PER_INCH = 72.0
 _DEFAULT_SCALE = 300 / _POINTS_PER_INCH

@@ -52,12 +52,8 @@ def open_archive(work: Work, original: Original, token: uuid.UUID, progress: Cal
                     remarks.append({"name": entry.path, "code": found.code, "message": found.message})
                 target.unlink(missing_ok=True)
                 progress()
-    if not original.members.exists() and remarks:
-        raise BadInput(
-            _("“%(name)s” holds no scan that can be read: %(why)s")
-            % {"name": original.name, "why": remarks[0]["message"]},
-            code=remarks[0]["code"],
-        )
+    if not original.members.exists() and not upload.beside.exists():
+        raise _without_scans(original.name, remarks)
     with finishing(work, token):
         original.frames = 0
         original.remarks = remarks[:MOST_REMARKS]
@@ -111,6 +107,13 @@ def _receive(entry: Listed, path: Path, original: Original, upload: Upload, *, s
     return BadInput(
         _("“%(name)s” is the same scan as “%(other)s”, which this collection already holds.") % values, code="duplicate"
     )
+
+
+def _without_scans(name: str, remarks: Sequence[Remark]) -> BadInput:
+    if not remarks:
+        return BadInput(_("“%(name)s” holds no scan that can be read.") % {"name": name}, code="no-pages")
+    values = {"name": name, "why": remarks[0]["message"]}
+    return BadInput(_("“%(name)s” holds no scan that can be read: %(why)s") % values, code=remarks[0]["code"])
 
 
 def _received_before(twin: Original | None, upload: Upload, name: str) -> Original | None:
