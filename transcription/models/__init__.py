@@ -1,6 +1,7 @@
 """What Longhand knows, one noun a file: fields, constraints, querysets; nothing here computes or writes."""
 
 from transcription.models.audit import Audit, AuditLine
+from transcription.models.beside import BesideTranscript
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
@@ -11,7 +12,8 @@ from transcription.models.export import Export
 from transcription.models.failure import Failure
 from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
-from transcription.models.original import Original, Upload
+from transcription.models.manifest import Manifest
+from transcription.models.original import Beside, Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
@@ -22,6 +24,7 @@ from transcription.models.review_pace import ReviewPace
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
+from transcription.models.text_layer import TextLayer
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
@@ -33,6 +36,8 @@ __all__ = [
     "Alignment",
     "Audit",
     "AuditLine",
+    "Beside",
+    "BesideTranscript",
     "Cap",
     "Charge",
     "ChargeState",
@@ -49,6 +54,7 @@ __all__ = [
     "Layout",
     "LayoutLine",
     "Line",
+    "Manifest",
     "Membership",
     "Original",
     "Overrun",
@@ -79,6 +85,7 @@ __all__ = [
     "Step",
     "Term",
     "TermKind",
+    "TextLayer",
     "TranscriptRevision",
     "Trial",
     "Turner",

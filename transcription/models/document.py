@@ -9,6 +9,7 @@ class Document(models.Model):
     collection = models.ForeignKey("transcription.Collection", on_delete=models.CASCADE, related_name="documents")
     title = models.CharField(max_length=250)
     identifier = models.CharField(max_length=120, blank=True)
+    provenance = models.JSONField(default=dict, help_text="what the IIIF manifest says of it that it came from")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -20,6 +20,7 @@ from transcription.models import (
     ImportedTranscript,
     Lane,
     Layout,
+    Manifest,
     Page,
     PageState,
     ProfileVersion,
@@ -184,6 +185,8 @@ def after_failure(work: Work, page: Page | None) -> None:
         return
     if work.export_id is not None:
         Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
+    if work.manifest_id is not None and work.stage == 0:
+        Manifest.objects.filter(pk=work.manifest_id).update(state=Manifest.State.FAILED)
     if work.calibration_id is not None:
         attempt = CollectionCalibration.objects.filter(pk=work.calibration_id)
         attempt.update(state=CollectionCalibration.State.FAILED, made_at=Now())

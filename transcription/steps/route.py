@@ -34,6 +34,7 @@ BLANK_PAGE = "blank-page"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
+DRAFT_BROUGHT = "draft-brought"
 TEXT_DISPLACED = "text-displaced"
 LINES_REPAIRED = "lines-repaired"
 
@@ -128,7 +129,9 @@ def is_blank_page(run: Run) -> bool:
 
 def transcript_checks(run: Run) -> list[str]:
     """Words that somebody brought for this page and that no line was found for are on the page or are not: a person
-    must look."""
+    must look. So at all that another program wrote."""
     standing = Alignment.objects.filter(run=run, transcript__withdrawn_at=None)
-    latest = standing.order_by("-transcript__number").first()
-    return [TRANSCRIPT_UNPLACED] if latest is not None and latest.unplaced else []
+    latest = standing.order_by("-transcript__number").select_related("transcript").defer("transcript__data").first()
+    if latest is None:
+        return []
+    return [TRANSCRIPT_UNPLACED] * bool(latest.unplaced) + [DRAFT_BROUGHT] * latest.transcript.draft

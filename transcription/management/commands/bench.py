@@ -1,7 +1,5 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search |
---review]`: what the parts of
-reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
-here; with --search what a search costs, with --review what reviewers wait for. JSON."""
+"""`manage.py bench [--PART]`: what the parts of Longhand cost on this machine, beside others or beside themselves, on
+pages and lines drawn here. JSON."""
 
 from __future__ import annotations
 
@@ -25,6 +23,7 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.management.door_benchmark import measure_fuzz, measure_prepare
 from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.review_benchmark import measure_review
 from transcription.management.search_benchmark import measure_search
@@ -62,6 +61,8 @@ class Command(BaseCommand):
             help="only the recognize step against its engine alone, on drawn pages or the images of a folder;"
             " starts servers of its own for it",
         )
+        only.add_argument("--prepare", action="store_true", help="only preparing pages beside pyvips' own pyramid")
+        only.add_argument("--fuzz", action="store_true", help="only files with flipped bits through the door, minutes")
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
         only.add_argument(
@@ -88,6 +89,14 @@ class Command(BaseCommand):
     ) -> None:
         if options["vote"]:
             report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
+            self.stdout.write(json.dumps(report, indent=2))
+            return
+        if options["prepare"] or options["fuzz"]:
+            with tempfile.TemporaryDirectory() as folder:
+                if options["prepare"]:
+                    report = {"machine": _machine(), "prepare": measure_prepare(Path(folder), rounds=runs)}
+                else:
+                    report = {"machine": _machine(), "fuzz": measure_fuzz(Path(folder) / "longhand")}
             self.stdout.write(json.dumps(report, indent=2))
             return
         if options["search"]:
