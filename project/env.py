@@ -70,6 +70,11 @@ class Env(BaseSettings):
     max_side: PositiveInt = 30_000
     """Longest side of one page, in pixels."""
 
+    api_calls_per_minute: PositiveInt = 600
+    """How often one token may call the HTTP API, on average."""
+    api_burst: PositiveInt = 100
+    """How many calls one token may make at once after it has been quiet."""
+
     models: Path | None = None
     """Folder of the models that were brought; empty: models in the data folder."""
     engines: Annotated[tuple[str, ...], NoDecode] = ()

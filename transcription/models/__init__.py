@@ -9,7 +9,9 @@ from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
+from transcription.models.idempotent import IdempotentAnswer
 from transcription.models.imported import Alignment, ImportedTranscript
+from transcription.models.job import Inbox, Job, JobState
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
@@ -21,10 +23,12 @@ from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
+from transcription.models.token import Scope, Token
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
+from transcription.models.webhook import Delivery, DeliveryState, Webhook
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
 from transcription.models.worker import Worker
 
@@ -39,11 +43,17 @@ __all__ = [
     "ChosenVersion",
     "Collection",
     "CollectionCalibration",
+    "Delivery",
+    "DeliveryState",
     "DisplacedText",
     "Document",
     "Export",
     "Failure",
+    "IdempotentAnswer",
     "ImportedTranscript",
+    "Inbox",
+    "Job",
+    "JobState",
     "Lane",
     "Layout",
     "LayoutLine",
@@ -67,6 +77,7 @@ __all__ = [
     "Role",
     "RouteDecision",
     "Run",
+    "Scope",
     "SearchLine",
     "SearchMark",
     "SearchWord",
@@ -77,12 +88,14 @@ __all__ = [
     "Step",
     "Term",
     "TermKind",
+    "Token",
     "TranscriptRevision",
     "Trial",
     "Turner",
     "Upload",
     "Vocabulary",
     "Vote",
+    "Webhook",
     "Work",
     "WorkState",
     "Worker",

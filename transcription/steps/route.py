@@ -27,6 +27,7 @@ from transcription.steps.draw_audits import draw_machine_audit
 from transcription.steps.material import material_of
 from transcription.steps.promises import open_promise, promise_for, weigh_now_and_then
 from transcription.steps.queue import finishing
+from transcription.steps.settle_job import settle_job
 
 NO_LINES = "no-lines"
 BLANK_PAGE = "blank-page"
@@ -89,7 +90,8 @@ def _settle(page: Page, outcome: str) -> None:
     else:
         page.state = PageState.IN_REVIEW if outcome == RouteDecision.Outcome.REVIEW else PageState.ACCEPTED
     page.save(update_fields=["state", "changed_at"])
-    Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now())
+    if Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now()):
+        settle_job(page.original_id)
 
 
 def failed_checks(run: Run) -> list[str]:

@@ -18,7 +18,7 @@ from transcription.models.page import PageQuerySet
 from transcription.steps.control import retry
 from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
-from transcription.views.keyset import Slice, paged
+from transcription.models.keyset import Slice, paged
 from transcription.views.overview import segments
 from transcription.views.promise import note_of
 from transcription.views.vocabulary import stale_pages

@@ -21,7 +21,7 @@ from transcription.steps.import_transcripts import LARGEST_FILE, ImportReport, i
 from transcription.steps.withdraw import withdraw_transcript
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.brought import Brought
-from transcription.views.keyset import Slice, paged
+from transcription.models.keyset import Slice, paged
 from transcription.views.page import SANDBOX
 from transcription.views.upload_report import take_report
 

@@ -29,7 +29,7 @@ from transcription.steps.vocabulary import (
     sort_key,
 )
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
-from transcription.views.keyset import paged
+from transcription.models.keyset import paged
 from transcription.views.reading_again import read_again
 from transcription.views.upload_report import take_report
 
