@@ -35,7 +35,11 @@ class Job(models.Model):
     original = models.OneToOneField("transcription.Original", on_delete=models.CASCADE, related_name="job")
     webhook = models.ForeignKey("transcription.Webhook", on_delete=models.SET_NULL, null=True, related_name="+")
     profile = models.ForeignKey(
-        "transcription.Profile", on_delete=models.SET_NULL, null=True, related_name="+", help_text="null: the collection's"
+        "transcription.Profile",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="what reads its pages first; null: the collection's",
     )
     reference = models.CharField(max_length=200, blank=True, help_text="the submitter's own name for it")
     state = models.CharField(max_length=10, choices=JobState, default=JobState.OPEN)

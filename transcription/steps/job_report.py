@@ -45,7 +45,7 @@ class ReviewStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageProblem:
-    """Why a page, or the whole file where ``page`` is None, was given up. ``number`` is the page of the file, from 1."""
+    """Why a page, or the whole file (``page`` None), was given up. ``number`` is the page of the file, from 1."""
 
     page: int | None
     number: int | None
@@ -106,9 +106,7 @@ def job_reports(jobs: Sequence[Job]) -> list[JobReport]:
         )
     }
     unopened = [job.original_id for job in jobs if job.original_id not in pages and job.state == JobState.OPEN]
-    begun = set(
-        Work.objects.filter(original__in=unopened, started_at__isnull=False).values_list("original", flat=True)
-    )
+    begun = set(Work.objects.filter(original__in=unopened, started_at__isnull=False).values_list("original", flat=True))
     problems = _problems(originals)
     return [
         _report(job, files[job.original_id], pages.get(job.original_id) or {}, begun, problems[job.original_id])

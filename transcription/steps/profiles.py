@@ -97,7 +97,7 @@ def segmenter_in_use() -> str:
 
 
 def profile_version_of(collection: Collection, asked: Profile | None = None) -> ProfileVersion:
-    """The version that a run of ``collection`` starting now is pinned to: of the profile ``asked`` for, else its own."""
+    """The version that a run of ``collection`` starting now is pinned to: of the profile ``asked`` for, or its own."""
     profile = asked or collection.profile
     if profile is None:
         return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)

@@ -39,7 +39,8 @@ def settle_left_jobs(*, most: int = 100) -> int:
     A net of the sweeper's: nothing else needs it. Returns how many had been left.
     """
     working = Work.objects.filter(state__in=_OPEN)
-    of_file, of_pages = working.filter(original=OuterRef("original")), working.filter(page__original=OuterRef("original"))
+    of_file = working.filter(original=OuterRef("original"))
+    of_pages = working.filter(page__original=OuterRef("original"))
     idle = Job.objects.filter(~Exists(of_file), ~Exists(of_pages), state=JobState.OPEN)
     count = 0
     for original_id in list(idle.order_by("created_at").values_list("original", flat=True)[:most]):

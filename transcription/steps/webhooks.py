@@ -9,17 +9,15 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from transcription.errors import BadInput, Conflict
 from transcription.models import Delivery, DeliveryState, Webhook
+from transcription.steps.reachable import checked_url
 
 LONGEST_ADDRESS = 500
 MOST_WEBHOOKS = 20  # of one user
@@ -35,7 +33,7 @@ def create_webhook(*, user: User, url: str) -> NewWebhook:
     """A webhook for ``user``. Raises BadInput for what is no address, Conflict where the user has it already."""
     url = _checked(url)
     if Webhook.objects.of(user).count() >= MOST_WEBHOOKS:
-        raise BadInput(f"You have {MOST_WEBHOOKS} webhooks, the most there may be; remove one.", code="too-many-webhooks")
+        raise BadInput(f"You have {MOST_WEBHOOKS} webhooks, as many as there may be; remove one.", code="too-many")
     try:
         with transaction.atomic():
             webhook = Webhook.objects.create(user=user, url=url)
@@ -45,18 +43,10 @@ def create_webhook(*, user: User, url: str) -> NewWebhook:
 
 
 def _checked(url: str) -> str:
-    url = url.strip()
-    wrong = BadInput(
-        f"“{url[:100]}” is no address that can be called; give one that begins with https://.", code="bad-address"
-    )
-    try:
-        URLValidator(schemes=["https", "http"])(url)
-        parts = urlsplit(url)
-    except (ValidationError, ValueError) as error:
-        raise wrong from error
-    if len(url) > LONGEST_ADDRESS or parts.username or parts.password or not url.isascii():
-        raise wrong
-    return url
+    address = str(checked_url(url.strip(), plain_http=False))
+    if len(address) > LONGEST_ADDRESS:
+        raise BadInput(f"An address may have {LONGEST_ADDRESS} characters; choose a shorter one.", code="wrong-url")
+    return address
 
 
 def remove_webhook(webhook: Webhook) -> None:
@@ -89,7 +79,6 @@ def signed_headers(delivery: Delivery, *, timestamp: int) -> dict[str, str]:
     digest = hmac.new(_key(delivery.webhook), signed, hashlib.sha256).digest()
     return {
         "content-type": "application/json",
-        "user-agent": "Longhand",
         "webhook-id": str(delivery.pk),
         "webhook-timestamp": str(timestamp),
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",

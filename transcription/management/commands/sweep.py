@@ -1,11 +1,13 @@
-"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down."""
+"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down; it sends webhooks beside."""
 
 from __future__ import annotations
 
 import signal
+import threading
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from transcription.steps.deliver import ANSWER_SECONDS, deliver_forever
 from transcription.steps.sweep import sweep_forever, sweep_once
 
 
@@ -22,4 +24,8 @@ class Command(BaseCommand):
         stopped: list[int] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: stopped.append(number))
+        # A receiver that takes its time must not keep leases waiting.
+        sender = threading.Thread(target=deliver_forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
+        sender.start()
         sweep_forever(stopping=lambda: bool(stopped))
+        sender.join(timeout=ANSWER_SECONDS)
