@@ -34,5 +34,5 @@ def delete_job(job: Job) -> int:
             arrange_pages(document)
         else:
             document.delete()
-        transaction.on_commit(lambda: delete_files(files))
+    delete_files(files)
     return len(ids)
