@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
+from django.db import connection
 from PIL import Image
 
 from tests.api.client import Program, problem, program, scan
@@ -65,7 +66,11 @@ def test_a_submitted_image_becomes_text_that_can_be_polled_for(
     assert answer.status_code == 202
     submitted = answer.json()
     assert answer["Location"] == submitted["url"] == f"/api/v1/jobs/{submitted['id']}"
-    assert (submitted["status"], submitted["reference"], submitted["review"]["status"]) == ("queued", "box 7", "unknown")
+    assert (submitted["status"], submitted["reference"], submitted["review"]["status"]) == (
+        "queued",
+        "box 7",
+        "unknown",
+    )
     original = Original.objects.get()
     assert (media_root / original.file).read_bytes() == data, "by the door of all uploads, byte for byte"
     assert original.sha256 == hashlib.sha256(data).hexdigest()
@@ -147,12 +152,22 @@ def test_a_file_above_the_limit_is_a_413(caller: Program, settings: object, size
     problem(caller.send("/transcribe", b"\x89PNG" + b"0" * (2**20 + 100)), 413, "too-large")
 
 
+def wait_in_bulk(pages: int) -> None:
+    """Rows of pages of a collection that wait to be prepared."""
+    sample = Work(collection=create_collection(), step="prepare", queue=Queue.CPU, lane=Lane.BULK, input_hash="bulk")
+    sample.save()
+    names = [field.column for field in Work._meta.concrete_fields if field.column not in {"id", "input_hash"}]
+    columns = ", ".join(names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO transcription_work (input_hash, {columns}) SELECT 'bulk ' || n, {columns} "
+            "FROM transcription_work, generate_series(2, %s) n WHERE id = %s",
+            [pages, sample.pk],
+        )
+
+
 def test_a_submission_overtakes_five_thousand_waiting_pages(caller: Program) -> None:
-    bulk = create_collection()
-    Work.objects.bulk_create(
-        Work(collection=bulk, step="prepare", queue=Queue.CPU, lane=Lane.BULK, input_hash=f"bulk {number}")
-        for number in range(5000)
-    )
+    wait_in_bulk(5000)
     caller.submit()
     taken = claim(queue=Queue.CPU, worker="test", limit=6)
     assert taken is not None

@@ -11,7 +11,7 @@ from ninja import Field, File, Form, Path, Query, Router, Schema, UploadedFile
 
 from transcription.api.access import ApiRequest, Bearer, collection_for, document_for, owner_of
 from transcription.api.answers import Made, answered_once
-from transcription.api.schema import Id, Listing, Name, Text, next_url, part_of
+from transcription.api.schema import Asked, Id, Listing, Name, Text, next_url, part_of
 from transcription.errors import BadInput, Conflict
 from transcription.formats.metadata_csv import LARGEST_FILE, read_metadata
 from transcription.htr.languages import language_tag
@@ -53,7 +53,7 @@ class CollectionFilters(Listing):
     q: Text = Field("", max_length=200, description="In title, identifier or creator.")
 
 
-class CollectionIn(Schema):
+class CollectionIn(Asked):
     title: Name = Field(max_length=200)
     identifier: Text = Field("", max_length=120)
     dates: Text = Field("", max_length=120)
@@ -62,7 +62,7 @@ class CollectionIn(Schema):
     rights: Text = Field("", max_length=300)
 
 
-class CollectionChanges(Schema):
+class CollectionChanges(Asked):
     """What is left out stays as it is."""
 
     title: Name | None = Field(None, max_length=200)
@@ -99,7 +99,7 @@ class DocumentFilters(Listing):
     q: Text = Field("", max_length=200, description="In title, identifier or creator.")
 
 
-class DocumentIn(Schema):
+class DocumentIn(Asked):
     title: Name = Field(max_length=250)
     identifier: Text = Field("", max_length=120)
     dates: Text = Field("", max_length=120)
@@ -107,7 +107,7 @@ class DocumentIn(Schema):
     rights: Text = Field("", max_length=300)
 
 
-class DocumentChanges(Schema):
+class DocumentChanges(Asked):
     """What is left out stays as it is."""
 
     title: Name | None = Field(None, max_length=250)
@@ -117,7 +117,7 @@ class DocumentChanges(Schema):
     rights: Text | None = Field(None, max_length=300)
 
 
-class TableIn(Schema):
+class TableIn(Asked):
     dry_run: bool = Field(False, description="Look at everything and change nothing.")
 
 

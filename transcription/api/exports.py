@@ -13,14 +13,14 @@ from ninja import Field, Path, Query, Router, Schema
 from transcription.api.access import ApiRequest, Bearer, collection_for, export_for, owner_of
 from transcription.api.answers import Made, answered_once
 from transcription.api.problems import Problem
-from transcription.api.schema import Id, Listing, next_url, part_of
+from transcription.api.schema import Asked, Id, Listing, next_url, part_of
 from transcription.models import Export, Failure, Scope
 from transcription.steps.export import request_export
 
 router = Router(tags=["exports"])
 
 
-class ExportIn(Schema):
+class ExportIn(Asked):
     format: Export.Format
     scope: Export.Scope = Export.Scope.ALL
 

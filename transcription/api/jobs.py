@@ -13,7 +13,7 @@ from transcription.api.access import ApiRequest, Bearer, collection_for, job_for
 from transcription.api.answers import Made, answered_once
 from transcription.api.lines import LineOut, lines_of
 from transcription.api.problems import Problem
-from transcription.api.schema import Id, Listing, Text, next_url, part_of
+from transcription.api.schema import Asked, Id, Listing, Text, next_url, part_of
 from transcription.models import Job, JobState, Page, Role, Scope, Webhook
 from transcription.steps.cancel_job import cancel_job
 from transcription.steps.delete_job import delete_job
@@ -34,7 +34,7 @@ router = Router(tags=["jobs"])
 MOST_PAGES_WITH_LINES = 50  # of one answer; of more, lines are asked page by page
 
 
-class Submission(Schema):
+class Submission(Asked):
     collection: Id | None = Field(
         None, description="Which collection its pages belong to; none: a private one of the token's user."
     )
@@ -116,7 +116,7 @@ class JobFilters(Listing):
     reference: Text = Field("", max_length=200)
 
 
-class JobParts(Schema):
+class JobParts(Asked):
     lines: bool = Field(False, description=f"With lines and their coordinates; at most {MOST_PAGES_WITH_LINES} pages.")
     alternatives: bool = Field(False, description="With what other passes read; goes with lines.")
 

@@ -16,7 +16,7 @@ class TokenOut(Schema):
     user: str
     name: str
     prefix: str
-    scopes: list[Scope]
+    scopes: list[str]
     collections: list[int] | None = Field(description="Null: all that its user may see.")
     expires_at: datetime | None
 
@@ -29,7 +29,7 @@ def get_token(request: ApiRequest) -> TokenOut:
         user=token.user.get_username(),
         name=token.name,
         prefix=token.prefix,
-        scopes=[Scope(scope) for scope in token.scopes],
+        scopes=[scope.value for scope in Scope if scope.value in token.scopes],
         collections=named,
         expires_at=token.expires_at,
     )

@@ -9,7 +9,7 @@ from ninja import Field, Path, Query, Router, Schema
 
 from transcription.api.access import ApiRequest, Bearer, collection_for, document_for, owner_of, page_for
 from transcription.api.lines import LineOut, lines_of
-from transcription.api.schema import Id, Listing, Text, next_url, part_of
+from transcription.api.schema import Asked, Id, Listing, Text, next_url, part_of
 from transcription.models import Page, PageState, Scope
 from transcription.models.page import PageQuerySet
 from transcription.steps.job_report import page_texts
@@ -55,7 +55,7 @@ class PageFilters(Listing):
     state: PageState | None = None
 
 
-class LineParts(Schema):
+class LineParts(Asked):
     alternatives: bool = Field(False, description="With what other passes read.")
 
 
@@ -66,7 +66,7 @@ class Certainty(StrEnum):
     LOW = "low"
 
 
-class SearchFilters(Schema):
+class SearchFilters(Asked):
     q: Text = Field(
         max_length=300,
         description='Words; "in quotation marks" one after the other, -without, beginning*. At least two letters.',

@@ -176,6 +176,6 @@ def _of_longhand(request: HttpRequest, error: LonghandError) -> HttpResponse:
 
 
 def _where(location: Sequence[object]) -> str:
-    """Path of a value in the request, such as body.title; ninja's own names of parameters are left out."""
-    parts = [str(each) for each in location]
-    return ".".join(part for part in parts if part not in {"body_params", "filters", "changes", "wanted"}) or "request"
+    """Path of a value in the request, such as body.title; ninja's own name of the parameter is left out."""
+    source, *inside = map(str, location)
+    return ".".join([source, *inside[1:]] if len(inside) > 1 else [source, *inside])

@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from ninja import Field, Schema
-from pydantic import StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from transcription.models.keyset import Slice, paged
 
@@ -27,7 +26,14 @@ Text = Annotated[str, StringConstraints(pattern=_NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, pattern=_SAYS_SOMETHING)]
 
 
-class Listing(Schema):
+class Asked(BaseModel):
+    """What a request says. Not one of ninja's own, which would take a string for an object that has a ``title``; and
+    nothing that is not known here, as it was meant for something."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Listing(Asked):
     """Which part of a list is wanted."""
 
     after: Annotated[

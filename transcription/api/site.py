@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
@@ -14,7 +17,7 @@ from ninja.parser import Parser
 
 from transcription.api import catalogue, exports, jobs, me, pages, webhooks
 from transcription.api.answers import KEY_HEADER
-from transcription.api.problems import CONTENT_TYPE, handle_problems
+from transcription.api.problems import CONTENT_TYPE, Problem, handle_problems
 from transcription.steps.idempotency import LONGEST_KEY
 
 DESCRIPTION = """
@@ -49,13 +52,45 @@ _PROBLEMS = {
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it: neither NaN nor nesting without end."""
+    """JSON as RFC 8259 has it, neither NaN nor nesting without end; and no parameter that an operation does not know:
+    whoever misspells a filter would take everything for what they asked."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         try:
             return json.loads(request.body, parse_constant=_refuse)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
+
+    def parse_querydict(
+        self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        if data is not request.FILES:
+            known = _parameters(request, "query" if data is request.GET else "form")
+            if unknown := sorted(set(data) - known):
+                said = f"There is no parameter “{unknown[0][:100]}” here. There are: {', '.join(sorted(known))}."
+                raise Problem(422, said, code="unknown-parameter")
+        parsed: dict[str, Any] = super().parse_querydict(data, list_fields, request)
+        return parsed
+
+
+def _parameters(request: HttpRequest, kind: str) -> frozenset[str]:
+    match = request.resolver_match
+    assert match is not None
+    path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", match.route)
+    return _described().get((path, (request.method or "").lower(), kind), frozenset())
+
+
+@lru_cache(maxsize=1)
+def _described() -> dict[tuple[str, str, str], frozenset[str]]:
+    """Names of the parameters of every operation, of its query and of its form."""
+    found: dict[tuple[str, str, str], frozenset[str]] = {}
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        for method, operation in methods.items():
+            query = [each["name"] for each in operation["parameters"] if each["in"] == "query"]
+            form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {})
+            found[path, method, "query"] = frozenset(query)
+            found[path, method, "form"] = frozenset(form.get("schema", {}).get("properties", {}))
+    return found
 
 
 def _refuse(name: str) -> None:

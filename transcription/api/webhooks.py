@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from transcription.api.access import ApiRequest, Bearer, owner_of
 from transcription.api.answers import Made, answered_once
-from transcription.api.schema import Listing, Name, next_url, part_of
+from transcription.api.schema import Asked, Listing, next_url, part_of
 from transcription.errors import Conflict
 from transcription.models import Delivery, DeliveryState, Scope, Webhook
 from transcription.steps.webhooks import create_webhook, remove_webhook, resend
@@ -18,9 +18,10 @@ from transcription.steps.webhooks import create_webhook, remove_webhook, resend
 router = Router(tags=["webhooks"])
 
 
-class WebhookIn(Schema):
-    url: Name = Field(
+class WebhookIn(Asked):
+    url: str = Field(
         max_length=500,
+        pattern=r"^https?://[^\s\u0000]+$",
         description="An https:// address on the public internet.",
         examples=["https://example.org/longhand"],
     )

@@ -24,8 +24,9 @@ class Command(BaseCommand):
         stopped: list[int] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: stopped.append(number))
-        # A receiver that takes its time must not keep leases waiting.
+        # A receiver that takes its time must not keep leases waiting. Should the sender end by a defect, so does the
+        # sweeper, and whoever supervises it starts both anew.
         sender = threading.Thread(target=deliver_forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
         sender.start()
-        sweep_forever(stopping=lambda: bool(stopped))
+        sweep_forever(stopping=lambda: bool(stopped) or not sender.is_alive())
         sender.join(timeout=ANSWER_SECONDS)
