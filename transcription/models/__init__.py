@@ -18,6 +18,7 @@ from transcription.models.profile import ChosenVersion, PassVersion, Profile, Pr
 from transcription.models.promise import Promise
 from transcription.models.reading import Reading
 from transcription.models.replacement import ReplacedLine, Replacement
+from transcription.models.rollup import CountChange, CountKind, DailyCount, JudgedPage, JudgementMark
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
@@ -39,11 +40,16 @@ __all__ = [
     "ChosenVersion",
     "Collection",
     "CollectionCalibration",
+    "CountChange",
+    "CountKind",
+    "DailyCount",
     "DisplacedText",
     "Document",
     "Export",
     "Failure",
     "ImportedTranscript",
+    "JudgedPage",
+    "JudgementMark",
     "Lane",
     "Layout",
     "LayoutLine",
