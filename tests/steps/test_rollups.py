@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import io
 import random
 import threading
@@ -36,9 +36,11 @@ from transcription.models import (
     CountChange,
     CountKind,
     DailyCount,
+    Document,
     Failure,
     JudgedPage,
     JudgementMark,
+    Original,
     Page,
     PageState,
     Reading,
@@ -54,7 +56,7 @@ from transcription.steps.purge import purge_collection
 from transcription.steps.rollups import Scope
 
 EVENTS = 1000
-Count = Counter[tuple[int, datetime.date, str, str]]
+Count = Counter[tuple[int, dt.date, str, str]]
 _WAITS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400]
 _TIMES = [5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600]
 
@@ -72,13 +74,13 @@ def counted_by_hand() -> Count:
     """The same from the rows, in Python: no function of the database has a hand in it."""
     found: Count = Counter()
 
-    def add(collection: int | None, moment: datetime.datetime, kind: str, key: object, value: int = 1) -> None:
-        found[collection or 0, moment.astimezone(datetime.UTC).date(), kind, str(key)] += value
+    def add(collection: int | None, moment: dt.datetime, kind: str, key: object, value: int = 1) -> None:
+        found[collection or 0, moment.astimezone(dt.UTC).date(), kind, str(key)] += value
 
     for page in Page.objects.all():
         add(page.collection_id, page.received_at, "pages", page.state)
         if page.finished_at:
-            add(page.collection_id, page.finished_at, "finished", f"{page.finished_at.astimezone(datetime.UTC):%H}")
+            add(page.collection_id, page.finished_at, "finished", f"{page.finished_at.astimezone(dt.UTC):%H}")
             if page.confidence is not None:
                 add(page.collection_id, page.finished_at, "confidence", min(int(page.confidence * 20) + 1, 20))
     for each in Approval.objects.exclude(active_seconds=0).select_related("page"):
@@ -127,7 +129,7 @@ class World:
         self.people = [create_user() for _ in range(3)]
         self.collections = [create_collection(title=f"Box {k}") for k in range(3)]
 
-    def moment(self) -> datetime.datetime:
+    def moment(self) -> dt.datetime:
         return timezone.now() - timedelta(seconds=self.chance.uniform(0, 9 * 86400))
 
     def page(self) -> Page | None:
@@ -231,14 +233,14 @@ class World:
     def move(self) -> None:
         page = self.page()
         if page is not None:
-            Page.objects.filter(pk=page.pk).update(collection=self.chance.choice(self.collections))
+            collection = self.chance.choice(self.collections)
+            Document.objects.filter(pk=page.document_id).update(collection=collection)
+            Original.objects.filter(pk=page.original_id).update(collection=collection)
+            Page.objects.filter(pk=page.pk).update(collection=collection)
 
     def purge(self) -> None:
         if self.chance.random() < 0.2:
             index = self.chance.randrange(3)
-            Page.objects.filter(collection=self.collections[index]).exclude(
-                document__collection=self.collections[index]
-            ).update(collection=self.collections[index - 1])
             purge_collection(self.collections[index])
             self.collections[index] = create_collection()
 

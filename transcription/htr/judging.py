@@ -1,4 +1,4 @@
-"""What one line of known text says of those that read it: of the vote, of each pass alone, of each word's confidence."""
+"""What one line of known text says of those that read it: the vote, each pass alone, each word's confidence."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Counts of one line, or of many added up; passes and bins by their keys. Edits and characters are normalised.
+    """Counts of one line; passes by name, bins by number. Edits and characters are normalised.
 
-    ``best``: lines on which no other pass had fewer edits; several may share one. ``words`` are those of the vote that a
+    ``best``: passes that no other had fewer edits than; several may share it. ``words`` are those of the vote that a
     pass stood for, ``alone`` those that no other pass did.
     """
 

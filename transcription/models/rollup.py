@@ -1,8 +1,8 @@
 """Counts that reports are drawn from: what the rows come to, by collection, day and kind.
 
-A count's rows are the sources that ``longhand_facts()`` names; triggers write every change of them to ``CountChange``, in
-the transaction that makes it, and ``steps/rollups.py`` folds the changes into ``DailyCount``. Both together are exact at
-any moment. Days are UTC's. Nothing here has foreign keys: counts outlive nothing that they count.
+What is counted is in the database's ``longhand_facts()``; triggers write every change of it to ``CountChange``, in the
+transaction that makes it, and ``steps/rollups.py`` folds the changes into ``DailyCount``. Both together are exact at
+any moment. Days are UTC's.
 """
 
 from __future__ import annotations

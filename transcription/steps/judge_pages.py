@@ -6,7 +6,7 @@ triggers marked, and kept as facts that triggers count (`models.rollup`). Judgin
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ def mark_all_pages() -> int:
     with connection.cursor() as cursor:
         query, parameters = pages.query.sql_with_params()
         cursor.execute(
-            f"INSERT INTO transcription_judgementmark (page_id, marked_at) SELECT page, now() FROM ({query}) AS t (page)",
+            f"INSERT INTO transcription_judgementmark (page_id, marked_at) SELECT p, now() FROM ({query}) AS t (p)",
             parameters,
         )
         return int(cursor.rowcount)
@@ -126,7 +126,7 @@ def judgement_of(page: Page) -> JudgedPage | None:
     return JudgedPage(
         page=page,
         collection_id=page.collection_id,
-        day=max(worked).astimezone(datetime.UTC).date(),
+        day=max(worked).astimezone(dt.UTC).date(),
         facts=[[kind, key, value] for (kind, key), value in sorted(facts.items()) if value],
     )
 
@@ -171,8 +171,10 @@ def _voted_words(page: Page) -> int:
 def _count_trusted(lines: Sequence[TrustedLine], facts: Facts) -> None:
     readings: dict[tuple[int, int], dict[str, tuple[int, str]]] = {}
     read = Reading.objects.filter(run__in={line.vote.run_id for line in lines}, line__in=[line.line for line in lines])
-    for run, line, name, version, text in read.values_list("run", "line", "pass_version__name", "pass_version", "text"):
-        readings.setdefault((run, line), {})[name] = version, text
+    for run, line_id, name, number, text in read.values_list(
+        "run", "line", "pass_version__name", "pass_version", "text"
+    ):
+        readings.setdefault((run, line_id), {})[name] = number, text
     for line in lines:
         passes = readings.get((line.vote.run_id, line.line), {})
         judged = judge_line(line.text, line.vote.text, line.vote.words, {n: text for n, (_, text) in passes.items()})

@@ -7,7 +7,7 @@ sweepers at most. Mending appends the difference, found in one snapshot: it is s
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ class Difference:
     """A count that is not what its rows come to: they come to ``value`` more."""
 
     collection_id: int
-    day: datetime.date
+    day: dt.date
     kind: str
     key: str
     value: int
@@ -103,7 +103,7 @@ class Scope:
     """Which counts: of some collections, from ``since`` on (UTC days, included); None: from the beginning."""
 
     collections: tuple[int, ...]
-    since: datetime.date | None = None
+    since: dt.date | None = None
 
     def by_key(self, kind: CountKind) -> dict[str, int]:
         """Sums by key, in the order of keys; none of 0."""
@@ -120,10 +120,10 @@ class Scope:
     def by_kind_and_key(self, kinds: Iterable[CountKind]) -> list[tuple[str, str, int]]:
         return self._counted("kind, key", kinds)
 
-    def by_day(self, kind: CountKind) -> dict[datetime.date, int]:
+    def by_day(self, kind: CountKind) -> dict[dt.date, int]:
         return dict(self._counted("day", [kind]))
 
-    def by_day_and_key(self, kind: CountKind) -> list[tuple[datetime.date, str, int]]:
+    def by_day_and_key(self, kind: CountKind) -> list[tuple[dt.date, str, int]]:
         return self._counted("day, key", [kind])
 
     def by_collection_and_key(self, kinds: Iterable[CountKind]) -> list[tuple[int, str, str, int]]:
@@ -145,7 +145,7 @@ class Scope:
         since = "" if self.since is None else " AND day >= %s"
         return f"kind = ANY(%s) AND collection_id = ANY(%s){since}"
 
-    def _parameters(self, kinds: Iterable[CountKind]) -> list[object]:
+    def _parameters(self, kinds: Iterable[CountKind]) -> list[Any]:
         since = [] if self.since is None else [self.since]
         return [[str(kind) for kind in kinds], list(self.collections), *since]
 

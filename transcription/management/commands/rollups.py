@@ -1,4 +1,4 @@
-"""`manage.py rollups [fold | rebuild | check]`: bring the counts of reports up to date, count anew, or look for faults."""
+"""`manage.py rollups [fold | rebuild | check]`: bring the counts of reports up to date, or look for faults."""
 
 from __future__ import annotations
 
