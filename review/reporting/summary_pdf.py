@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -30,6 +31,9 @@ _FACES = (
     ("sans-ext", "B", "inter-latin-ext-600"),
     ("serif-ext", "", "source-serif-4-latin-ext-600"),
 )
+
+
+logging.getLogger("fontTools.subset").setLevel(logging.WARNING)  # it reports each table of a font
 
 
 @cache

@@ -2,7 +2,7 @@
 
 A count is what was folded and what was not yet, added up in one statement: so it is exact at any moment, however late
 the folding. Workers only ever append, and wait for nobody. Whoever folds or mends holds one advisory lock; that is two
-sweepers at most. Mending appends the difference, found in one snapshot: it is safe while everything goes on.
+sweepers at most. Mending adds the difference, found in one snapshot: it is safe while everything goes on.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from transcription.models import CountKind
 _LOCK = 0x4C48 << 44 | 0xC0
 FOLDED_AT_ONCE = 20_000
 
+_ADD = """
+INSERT INTO transcription_dailycount AS kept (collection_id, day, kind, key, value) {rows}
+ON CONFLICT (kind, collection_id, day, key) DO UPDATE SET value = kept.value + excluded.value
+"""
+_FORGET_NOTHING = "DELETE FROM transcription_dailycount WHERE value = 0"
+_TAKEN = "SELECT collection_id, day, kind, key, sum(value) FROM taken GROUP BY 1, 2, 3, 4 HAVING sum(value) <> 0"
 _FOLD = """
 WITH taken AS (
     DELETE FROM transcription_countchange WHERE id IN (
         SELECT id FROM transcription_countchange ORDER BY id LIMIT %s) RETURNING *
 ), folded AS (
-    INSERT INTO transcription_dailycount AS kept (collection_id, day, kind, key, value)
-    SELECT collection_id, day, kind, key, sum(value) FROM taken GROUP BY 1, 2, 3, 4 HAVING sum(value) <> 0
-    ON CONFLICT (kind, collection_id, day, key) DO UPDATE SET value = kept.value + excluded.value
+    {add}
 ) SELECT count(*) FROM taken
 """
 _DIFFERENCES = """
@@ -66,10 +70,10 @@ def fold(*, most: int = FOLDED_AT_ONCE) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_FOLD, [most])
+        cursor.execute(_FOLD.format(add=_ADD.format(rows=_TAKEN)), [most])
         taken = int(cursor.fetchone()[0])
         if taken:
-            cursor.execute("DELETE FROM transcription_dailycount WHERE value = 0")
+            cursor.execute(_FORGET_NOTHING)
     return taken
 
 
@@ -90,12 +94,14 @@ def differences() -> Iterator[Difference]:
 
 
 def mend() -> int:
-    """Count all rows anew and append what the counts lack; how many were wrong. May run while Longhand does."""
+    """Count all rows anew and add what the counts lack; how many were wrong. May run while Longhand does."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # Two who mended at once would append the same difference twice. The next statement sees a new snapshot.
+        # Two who mended at once would add the same difference twice. The next statement sees a new snapshot.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        cursor.execute(f"INSERT INTO transcription_countchange (collection_id, day, kind, key, value) {_DIFFERENCES}")
-        return int(cursor.rowcount)
+        cursor.execute(_ADD.format(rows=_DIFFERENCES))
+        count = int(cursor.rowcount)
+        cursor.execute(_FORGET_NOTHING)
+        return count
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search]`: what the parts of
-reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
-here; with --search what a search costs. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search | --reports]`: what
+the parts of reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and
+lines drawn here; with --search what a search costs, with --reports what a report does. JSON."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.management.recognize_benchmark import measure_recognize
+from transcription.management.reports_benchmark import measure_reports
 from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
@@ -62,7 +63,9 @@ class Command(BaseCommand):
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+        only.add_argument("--reports", action="store_true", help="only reports on --pages pages, in minutes")
         parser.add_argument("--lines", type=int, default=1_000_000)
+        parser.add_argument("--pages", type=int, default=1_000_000)
 
     def handle(
         self,
@@ -82,6 +85,10 @@ class Command(BaseCommand):
         if options["search"]:
             found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
             self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
+            return
+        if options["reports"]:
+            found = measure_reports(pages=options["pages"], runs=runs, say=self.stderr.write)
+            self.stdout.write(json.dumps({"machine": _machine(), "reports": found}, indent=2))
             return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
