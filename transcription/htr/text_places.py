@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from transcription.htr.ctc import Span, extents
+
+_COLUMNS = 10_000  # of a line's image, to say where its characters stand
 
 
 def spans_of(text: str, seen: str, columns: Sequence[int], width: int) -> list[Span]:
@@ -26,3 +31,27 @@ def spans_of(text: str, seen: str, columns: Sequence[int], width: int) -> list[S
         return []
     places = np.interp(np.arange(len(text)), list(anchors), list(anchors.values())).round().astype(np.intp)
     return extents(places, places, np.ones_like(places), width)
+
+
+def spans_of_characters(text: str, voted: Sequence[Mapping[str, Any]]) -> list[Span]:
+    """Where each character of ``text`` stands, as shares of the line's image: by the places of the words that were
+    read (a Vote's), else evenly."""
+    seen, columns = "", list[int]()
+    for word in voted:
+        if word.get("span") and word["text"]:
+            start, end = word["span"]
+            letters = len(word["text"])
+            seen += word["text"]
+            columns += [round(_COLUMNS * (start + (end - start) * (k + 0.5) / letters)) for k in range(letters)]
+    steady = all(before <= after for before, after in itertools.pairwise(columns))
+    spans = spans_of(text, seen, columns, _COLUMNS) if steady else []
+    return spans or [(k / len(text), (k + 1) / len(text)) for k in range(len(text))]
+
+
+def spans_of_words(text: str, voted: Sequence[Mapping[str, Any]]) -> list[Span]:
+    """Where each word of ``text`` (split at white space) stands, when the line was read as ``voted``; none where the
+    reading does not say where anything stands."""
+    if not any(word.get("span") and word["text"] for word in voted):
+        return []
+    spans = spans_of_characters(text, voted)
+    return [(spans[found.start()][0], spans[found.end() - 1][1]) for found in re.finditer(r"\S+", text)]
