@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from docx import Document
 from docx.document import Document as Docx
@@ -37,22 +37,15 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 
 def write(pages: Iterator[PageToWrite], folder: Folder, manner: Manner) -> None:
     for document, of_document in by_document(pages):
-        number = 0
-        while batch := islice(of_document, PAGES_A_FILE):
+        for number, begins in enumerate(of_document, 1):
             docx = _begun(document)
-            count = 0
-            for count, each in enumerate(batch, 1):
-                _add_page(docx, each, first=count == 1)
-            if not count:
-                break
-            number += 1
+            for index, each in enumerate(chain([begins], islice(of_document, PAGES_A_FILE - 1))):
+                _add_page(docx, each, first=not index)
             suffix = f"_{number:02}" if number > 1 else ""
             made = io.BytesIO()
             docx.save(made)
             with folder.file(f"{document.name}{suffix}.docx", packed=True) as file:
                 file.write(made.getbuffer())
-            if count < PAGES_A_FILE:
-                break
 
 
 def _begun(document: DocumentToWrite) -> Docx:
@@ -65,8 +58,8 @@ def _begun(document: DocumentToWrite) -> Docx:
     section.page_width, section.page_height = _PAPER
     section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = _MARGIN
     style = docx.styles["Normal"]
-    style.font.name, style.font.size = "Georgia", Pt(10.5)  # type: ignore[attr-defined]
-    style.paragraph_format.space_after = Pt(0)  # type: ignore[attr-defined]
+    style.font.name, style.font.size = "Georgia", Pt(10.5)
+    style.paragraph_format.space_after = Pt(0)
     return docx
 
 

@@ -35,8 +35,8 @@ def write(pages: Iterator[PageToWrite], folder: Folder, manner: Manner) -> None:
             canvas = f"{base}/canvas/{each.number}"
             page = {"@context": CONTEXT} | _annotations(each, canvas, f"{base}/{notes}", document.language)
             _put(folder, f"{document.name}/{notes}", page)
-            painted = {"id": f"{base}/{image}", "type": "Image", "format": "image/jpeg"}
-            painted |= {"width": picture.width, "height": picture.height}
+            size = {"width": picture.width, "height": picture.height}
+            painted = {"id": f"{base}/{image}", "type": "Image", "format": "image/jpeg", **size}
             canvases.append(_canvas(each, canvas, painted, f"{base}/{notes}"))
         _put(folder, f"{document.name}/manifest.json", _manifest(document, base, canvases))
 

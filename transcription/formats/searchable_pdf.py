@@ -14,6 +14,7 @@ from itertools import groupby
 
 from fpdf.bidi import BidiParagraph
 
+from transcription.formats.jpeg import jpeg_shape
 from transcription.formats.pdf_file import (
     ADVANCE,
     ASCENT,
@@ -64,7 +65,7 @@ def _info(document: DocumentToWrite) -> bytes:
 def _page(pdf: PdfFile, font: InvisibleFont, tree: int, each: PageToWrite) -> int:
     """Write a page with its image and its text; the number of its object."""
     picture = each.image.faithful(IMAGE_SIDE)
-    colors = b"/DeviceGray" if is_gray(picture.data) else b"/DeviceRGB"
+    colors = b"/DeviceGray" if (jpeg_shape(picture.data) or (0, 0, 3))[2] == 1 else b"/DeviceRGB"
     image = pdf.put_stream(
         picture.data,
         b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace %b /BitsPerComponent 8 /Filter /DCTDecode"
@@ -79,28 +80,6 @@ def _page(pdf: PdfFile, font: InvisibleFont, tree: int, each: PageToWrite) -> in
         b"/Resources << /Font << /Text %d 0 R >> /XObject << /Image %d 0 R >> >> >>"
         % (tree, width, height, content, font.number, image)
     )
-
-
-def is_gray(jpeg: bytes) -> bool:
-    """Whether a JPEG has one channel, by its frame header."""
-    shape = jpeg_shape(jpeg)
-    return shape is not None and shape[2] == 1
-
-
-def jpeg_shape(jpeg: bytes) -> tuple[int, int, int] | None:
-    """(width, height, channels) by the frame header; None where there is none, or not of 8 bits."""
-    at = 2
-    while at + 9 < len(jpeg) and jpeg[at] == 0xFF:
-        marker, length = jpeg[at + 1], int.from_bytes(jpeg[at + 2 : at + 4])
-        if marker == 0xFF:
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            if jpeg[at + 4] != 8:
-                return None
-            return int.from_bytes(jpeg[at + 7 : at + 9]), int.from_bytes(jpeg[at + 5 : at + 7]), jpeg[at + 9]
-        at += 2 + length
-    return None
 
 
 def _line(line: TranscribedLine, size: tuple[int, int], font: InvisibleFont) -> bytes:

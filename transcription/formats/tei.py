@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import chain
+from urllib.parse import quote
 
 from lxml import etree
 from lxml.builder import E
@@ -81,7 +82,7 @@ def _header(document: DocumentToWrite, first: PageToWrite, manner: Manner) -> et
                 _responsible("import", "placed from a transcript that was brought"),
             ),
             E.publicationStmt(
-                E.publisher(printable(manner.facts.get("publisher", "") or document.collection or "unknown")),
+                E.publisher(printable(document.collection or "unknown")),
                 E.availability(E.p(printable(document.rights or "Ask the owner of the originals."))),
             ),
             E.sourceDesc(facts),
@@ -127,8 +128,6 @@ def _page(each: PageToWrite, ids: Identifiers) -> tuple[etree._Element, etree._E
 
 def _url(name: str) -> str:
     """A file's name as a relative address: TEI's pointers have no blanks."""
-    from urllib.parse import quote
-
     return quote(printable(name)) or "unknown"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import IO, Any, Protocol
 
@@ -44,6 +44,16 @@ class PageImage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OriginalFile:
+    """A file as it was received; ``open`` may be asked for once more if it is needed again."""
+
+    key: str
+    name: str
+    sha256: str
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentToWrite:
     """``name`` is its place in the export, without a suffix."""
 
@@ -70,6 +80,7 @@ class PageToWrite:
     document: DocumentToWrite
     page: TranscribedPage
     image: PageImage
+    original: OriginalFile
     history: Callable[[], list[dict[str, Any]]] = list
 
 
@@ -79,7 +90,6 @@ class Manner:
 
     normalised: bool = False
     base: str = "https://example.org/"
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 class Folder(Protocol):
