@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-import cv2
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
@@ -26,7 +26,8 @@ class DrawnImage:
     def reduced(self, side: int) -> Picture:
         scale = min(1.0, side / max(SIZE))
         width, height = round(SIZE[0] * scale), round(SIZE[1] * scale)
-        return Picture(cv2.imencode(".jpg", np.full((height, width), 200, np.uint8))[1].tobytes(), width, height)
+        image = pyvips.Image.new_from_array(np.full((height, width), 200, np.uint8), interpretation="b-w")
+        return Picture(image.jpegsave_buffer(Q=85, keep="none"), width, height)
 
     def faithful(self, side: int) -> Picture:
         return self.reduced(side)

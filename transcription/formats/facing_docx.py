@@ -21,6 +21,7 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 
+from transcription.formats.jpeg import with_jfif
 from transcription.formats.writing import DocumentToWrite, Folder, Manner, PageToWrite, by_document
 from transcription.formats.xml_reading import printable
 from transcription.htr.marked_text import Piece, pieces
@@ -75,11 +76,12 @@ def _add_page(docx: Docx, each: PageToWrite, *, first: bool) -> None:
     for cell in (image_cell, text_cell):
         cell.width = _COLUMN
     picture = each.image.reduced(IMAGE_SIDE)
+    image = io.BytesIO(with_jfif(picture.data))
     run = image_cell.paragraphs[0].add_run()
     if picture.height * _COLUMN > picture.width * _HIGHEST:
-        run.add_picture(io.BytesIO(picture.data), height=_HIGHEST)
+        run.add_picture(image, height=_HIGHEST)
     else:
-        run.add_picture(io.BytesIO(picture.data), width=Mm(_COLUMN.mm - 4))
+        run.add_picture(image, width=Mm(_COLUMN.mm - 4))
     paragraph = text_cell.paragraphs[0]
     for index, line in enumerate(each.page.lines):
         if index:

@@ -19,3 +19,10 @@ def jpeg_shape(jpeg: bytes) -> tuple[int, int, int] | None:
             return int.from_bytes(jpeg[at + 7 : at + 9]), int.from_bytes(jpeg[at + 5 : at + 7]), jpeg[at + 9]
         at += 2 + length
     return None
+
+
+def with_jfif(jpeg: bytes) -> bytes:
+    """The JPEG with the JFIF header that some programs know a JPEG by; others leave it out."""
+    if jpeg[2:4] in (b"\xff\xe0", b"\xff\xe1"):
+        return jpeg
+    return jpeg[:2] + b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x01\x00\x60\x00\x60\x00\x00" + jpeg[2:]

@@ -12,6 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from transcription.htr.ctc import Span, extents
 
+_LEAST_ROOM = 0.4  # of the mean width of a character; a word with less was put there by somebody
 _COLUMNS = 10_000  # of a line's image, to say where its characters stand
 
 
@@ -54,4 +55,35 @@ def spans_of_words(text: str, voted: Sequence[Mapping[str, Any]]) -> list[Span]:
     if not any(word.get("span") and word["text"] for word in voted):
         return []
     spans = spans_of_characters(text, voted)
-    return [(spans[found.start()][0], spans[found.end() - 1][1]) for found in re.finditer(r"\S+", text)]
+    found = [(spans[word.start()][0], spans[word.end() - 1][1]) for word in re.finditer(r"\S+", text)]
+    return _given_room([len(word) for word in text.split()], found)
+
+
+def _given_room(letters: Sequence[int], spans: Sequence[Span]) -> list[Span]:
+    """The spans, each with room for its word: what was put between two words that were read shares their room."""
+    if not spans:
+        return []
+    least = _LEAST_ROOM * (spans[-1][1] - spans[0][0]) / sum(letters)
+    groups: list[list[int]] = []
+    for index in range(len(spans)):
+        groups.append([index])
+        while len(groups) > 1 and not (
+            _has_room(groups[-1], letters, spans, least) and _has_room(groups[-2], letters, spans, least)
+        ):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    shared: list[Span] = []
+    for group in groups:
+        if len(group) == 1:
+            shared.append(spans[group[0]])
+            continue
+        start, end = spans[group[0]][0], max(spans[group[-1]][1], spans[group[0]][0])
+        total, at = sum(letters[index] + 1 for index in group) - 1, 0
+        for index in group:
+            shared.append((start + (end - start) * at / total, start + (end - start) * (at + letters[index]) / total))
+            at += letters[index] + 1
+    return shared
+
+
+def _has_room(group: Sequence[int], letters: Sequence[int], spans: Sequence[Span], least: float) -> bool:
+    wide = spans[group[-1]][1] - spans[group[0]][0]
+    return wide >= least * sum(letters[index] for index in group)
