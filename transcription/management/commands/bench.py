@@ -1,6 +1,6 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search]`: what the parts of
-reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
-here; with --search what a search costs. JSON."""
+"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search | --export]`: what
+the parts of reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and
+lines drawn here; with --search what a search costs, with --export what exports cost. JSON."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.management.export_benchmark import measure_export
 from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
@@ -62,6 +63,8 @@ class Command(BaseCommand):
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+        only.add_argument("--export", action="store_true", help="only exports of --pages pages, in minutes")
+        parser.add_argument("--pages", type=int, default=10_000)
         parser.add_argument("--lines", type=int, default=1_000_000)
 
     def handle(
@@ -82,6 +85,10 @@ class Command(BaseCommand):
         if options["search"]:
             found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
             self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
+            return
+        if options["export"]:
+            written = measure_export(pages=options["pages"], say=self.stderr.write)
+            self.stdout.write(json.dumps({"machine": _machine(), "export": written}, indent=2))
             return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
