@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 from typing import Any
 
@@ -148,7 +149,11 @@ class MemberForm(AccessibleForm, forms.Form):
 class ExportForm(AccessibleForm, forms.Form):
     """What to export. Everything but the format may be left as it is offered."""
 
-    format = forms.ChoiceField(label=_("format"), error_messages={"invalid_choice": _("Choose one of the formats.")})
+    format = forms.ChoiceField(
+        label=_("format"),
+        choices=lambda: [(code, each.label) for code, each in listed_formats().items()],
+        error_messages={"invalid_choice": _("Choose one of the formats.")},
+    )
     scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)
     document = forms.ModelChoiceField(
         label=_("documents"), queryset=Document.objects.none(), required=False, empty_label=_("all of them")
@@ -181,13 +186,12 @@ class ExportForm(AccessibleForm, forms.Form):
     )
 
     def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        formats = self.fields["format"]
-        assert isinstance(formats, forms.ChoiceField)
-        formats.choices = [(code, each.label) for code, each in listed_formats().items()]
-        documents = self.fields["document"]
+        # Before the form is built: building it checks what was sent.
+        self.base_fields = copy.deepcopy(self.base_fields)
+        documents = self.base_fields["document"]
         assert isinstance(documents, forms.ModelChoiceField)
         documents.queryset = collection.documents.all()
+        super().__init__(*args, **kwargs)
 
     def clean_names(self) -> str:
         try:
