@@ -25,7 +25,7 @@ from transcription.formats.pdf_file import (
     date_string,
     text_string,
 )
-from transcription.formats.placing import word_boxes
+from transcription.formats.placing import box, word_boxes
 from transcription.formats.records import TranscribedLine
 from transcription.formats.writing import DocumentToWrite, Folder, Manner, PageToWrite, by_document
 from transcription.htr.records import Point
@@ -33,6 +33,8 @@ from transcription.htr.records import Point
 IMAGE_SIDE = 3000  # pixels, of images that are no JPEG of their page already
 DOTS = 300  # pixels an inch, where a page of paper is to be of some size
 _POINT = 72 / DOTS
+_CLEAR = 0.9  # of the distance of two lines, that one of them may fill
+_LEAST_APART = 0.3  # of a line's height
 _RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
@@ -73,7 +75,8 @@ def _page(pdf: PdfFile, font: InvisibleFont, tree: int, each: PageToWrite) -> in
     )
     size = max(1, each.page.size[0]), max(1, each.page.size[1])
     width, height = size[0] * _POINT, size[1] * _POINT
-    text = b"".join(_line(line, size, font) for line in each.page.lines)
+    lines = each.page.lines
+    text = b"".join(_line(line, size, font, high) for line, high in zip(lines, _heights(lines), strict=True))
     content = pdf.put_stream(b"BT 3 Tr\n%bET\nq %.3f 0 0 %.3f 0 0 cm /Image Do Q" % (text, width, height))
     return pdf.put(
         b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.3f %.3f] /Contents %d 0 R "
@@ -82,10 +85,27 @@ def _page(pdf: PdfFile, font: InvisibleFont, tree: int, each: PageToWrite) -> in
     )
 
 
-def _line(line: TranscribedLine, size: tuple[int, int], font: InvisibleFont) -> bytes:
-    """The words of a line where they stand, and the spaces between them."""
+def _heights(lines: Sequence[TranscribedLine]) -> list[float]:
+    """How much of its height each line may use, in (0, 1], so that it does not reach into those above and below it:
+    readers of PDF take lines that overlap for one, and what is selected in one would cover the other."""
+    boxes = [box(line.geometry.polygon) if line.geometry and line.geometry.polygon else None for line in lines]
+    shares = []
+    for mine in boxes:
+        share = 1.0
+        for other in boxes if mine is not None else ():
+            if mine is None or other is None or other is mine or other[2] <= mine[0] or mine[2] <= other[0]:
+                continue
+            apart = abs(mine[1] + mine[3] - other[1] - other[3]) / 2
+            if apart >= _LEAST_APART * (mine[3] - mine[1]):  # nearer ones stand side by side
+                share = min(share, _CLEAR * apart / max(1, mine[3] - mine[1]))
+        shares.append(share)
+    return shares
+
+
+def _line(line: TranscribedLine, size: tuple[int, int], font: InvisibleFont, high: float) -> bytes:
+    """The words of a line where they stand, and the spaces between them; ``high`` of their height is used."""
     words = word_boxes(line, size)
-    quads = [_corners(word.polygon, box) for word, box in words]
+    quads = [_lowered(_corners(word.polygon, place), high) for word, place in words]
     texts = [word.text for word, _ in words]
     runs = [*zip(texts, quads, strict=True)]
     if _RIGHT_TO_LEFT.search("".join(texts)):
@@ -108,6 +128,18 @@ def _corners(polygon: Sequence[Point] | None, box: tuple[int, int, int, int]) ->
         return polygon
     left, top, right, bottom = box
     return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _lowered(quad: Quad, share: float) -> Quad:
+    """The middle of a place, ``share`` of it high."""
+    cut = (1 - share) / 2
+    top_left, top_right, bottom_right, bottom_left = quad
+    return (
+        _along(top_left, bottom_left, cut),
+        _along(top_right, bottom_right, cut),
+        _along(top_right, bottom_right, 1 - cut),
+        _along(top_left, bottom_left, 1 - cut),
+    )
 
 
 def _narrowed(quad: Quad, letters: int) -> Quad:
@@ -174,13 +206,13 @@ def _spread(texts: Sequence[str], quads: Sequence[Quad]) -> list[tuple[str, Quad
 
 def _part(quad: Quad, start: float, end: float) -> Quad:
     top_left, top_right, bottom_right, bottom_left = quad
-
-    def along(one: Point, other: Point, share: float) -> Point:
-        return round(one[0] + (other[0] - one[0]) * share), round(one[1] + (other[1] - one[1]) * share)
-
     return (
-        along(top_left, top_right, start),
-        along(top_left, top_right, end),
-        along(bottom_left, bottom_right, end),
-        along(bottom_left, bottom_right, start),
+        _along(top_left, top_right, start),
+        _along(top_left, top_right, end),
+        _along(bottom_left, bottom_right, end),
+        _along(bottom_left, bottom_right, start),
     )
+
+
+def _along(one: Point, other: Point, share: float) -> Point:
+    return round(one[0] + (other[0] - one[0]) * share), round(one[1] + (other[1] - one[1]) * share)
