@@ -187,7 +187,7 @@ class ExportForm(AccessibleForm, forms.Form):
 
     def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
         # Before the form is built: building it checks what was sent.
-        self.base_fields = copy.deepcopy(self.base_fields)
+        self.base_fields = copy.deepcopy(self.base_fields)  # type: ignore[misc]
         documents = self.base_fields["document"]
         assert isinstance(documents, forms.ModelChoiceField)
         documents.queryset = collection.documents.all()

@@ -376,7 +376,7 @@ def test_words_of_a_pdf_stand_in_their_boxes_level_or_not() -> None:
     page = document[0]
     text = page.get_textpage()
     assert text.get_text_range() == "\r\n".join(line.text for line in lines)
-    scale, height = 300 / 72, page.get_height()
+    scale, height = SIZE[1] / page.get_height(), page.get_height()
     at = 0
     for line in lines:
         for word in line.words:

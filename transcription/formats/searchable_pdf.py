@@ -31,8 +31,7 @@ from transcription.formats.writing import DocumentToWrite, Folder, Manner, PageT
 from transcription.htr.records import Point
 
 IMAGE_SIDE = 3000  # pixels, of images that are no JPEG of their page already
-DOTS = 300  # pixels an inch, where a page of paper is to be of some size
-_POINT = 72 / DOTS
+_LONG_SIDE = 842  # points of a page, as A4 has it: how large the paper was is seldom known
 _CLEAR = 0.9  # of the distance of two lines, that one of them may fill
 _LEAST_APART = 0.3  # of a line's height
 _RIGHT_TO_LEFT = re.compile(
@@ -74,10 +73,12 @@ def _page(pdf: PdfFile, font: InvisibleFont, tree: int, each: PageToWrite) -> in
         % (picture.width, picture.height, colors),
     )
     size = max(1, each.page.size[0]), max(1, each.page.size[1])
-    width, height = size[0] * _POINT, size[1] * _POINT
+    point = _LONG_SIDE / max(size)
+    width, height = size[0] * point, size[1] * point
     lines = each.page.lines
     text = b"".join(_line(line, size, font, high) for line, high in zip(lines, _heights(lines), strict=True))
-    content = pdf.put_stream(b"BT 3 Tr\n%bET\nq %.3f 0 0 %.3f 0 0 cm /Image Do Q" % (text, width, height))
+    shown = b"q %.3f 0 0 %.3f 0 0 cm /Image Do Q" % (width, height)
+    content = pdf.put_stream(b"q %.6f 0 0 %.6f 0 0 cm BT 3 Tr\n%bET Q\n%b" % (point, point, text, shown))
     return pdf.put(
         b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.3f %.3f] /Contents %d 0 R "
         b"/Resources << /Font << /Text %d 0 R >> /XObject << /Image %d 0 R >> >> >>"
@@ -162,9 +163,9 @@ def _shown(text: str, quad: Quad, height: int, font: InvisibleFont) -> bytes:
     high = max(math.hypot(x0 - x3, y0 - y3), 1e-3)
     cos, sin = (x2 - x3) / wide, (y3 - y2) / wide  # the page's y grows downwards, PDF's upwards
     stretched = wide / (len(text) * high * ADVANCE / (ASCENT - DESCENT))
-    em = high * EM / (ASCENT - DESCENT) * _POINT
+    em = high * EM / (ASCENT - DESCENT)
     lift = -DESCENT / EM * em
-    x, y = x3 * _POINT - sin * lift, (height - y3) * _POINT + cos * lift
+    x, y = x3 - sin * lift, height - y3 + cos * lift
     return b"/Text %.3f Tf %.3f Tz %.5f %.5f %.5f %.5f %.3f %.3f Tm %b Tj\n" % (
         *(em, 100 * stretched, cos, sin, -sin, cos, x, y),
         font.codes(text),

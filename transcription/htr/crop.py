@@ -163,6 +163,8 @@ def _bend(baseline: Chain, height: float) -> Callable[[Floats], Floats] | None:
     """
     if len(baseline) < 3 or np.ptp(baseline[:, 0]) < 2 * np.ptp(baseline[:, 1]):
         return None
+    if np.ptp(baseline[:, 1]) < _BENT * height:  # no point can stand further off their mean
+        return None
     xs, ys = resample(baseline, max(2.0, height / 8)).T
     if float(np.abs(np.diff(xs)).sum()) > 1.2 * float(np.ptp(xs)):
         return None
