@@ -22,6 +22,7 @@ from tests.formats.exported import BYTES, SIZE, line_at, page_of, placed_words, 
 from transcription.errors import PermanentError
 from transcription.formats import alto, page_xml, spreadsheet
 from transcription.formats.hocr import CAPABILITIES
+from transcription.formats.iiif_manifest import parse_manifest
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
 from transcription.formats.writing import Manner
 from transcription.htr.marked_text import without_marks
@@ -342,6 +343,8 @@ def test_iiif_manifests_keep_the_rules_of_presentation_3() -> None:
     manifest = json.loads(files["letters/manifest.json"])
     assert manifest["@context"] == "http://iiif.io/api/presentation/3/context.json"
     base = "https://archive.example/letters/letters"
+    read = parse_manifest(files["letters/manifest.json"], most_canvases=9)
+    assert [(canvas.width, canvas.height) for canvas in read.canvases] == [SIZE, SIZE]
     assert (manifest["id"], manifest["type"]) == (f"{base}/manifest.json", "Manifest")
     assert manifest["label"] == {"none": ["Letters"]}
     assert len({canvas["id"] for canvas in manifest["items"]}) == 2

@@ -23,7 +23,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from transcription.management.bench_database import copy_into, thrown_away_database, url_of_database
+from transcription.management.bench_rows import copy_into, url_of_database
+from transcription.management.throwaway import throwaway_database
 from transcription.models import Collection, Document, Export, Layout, Original, Page, PageState, Run, Work, WorkState
 from transcription.steps.choose_passes import bundled_passes, checked
 from transcription.steps.export import export, request_export
@@ -39,7 +40,7 @@ _SYLLABLES = [a + b for a in "bcdfghlmnprstvw" for b in ("a", "e", "i", "o", "u"
 
 def measure_export(*, pages: int, say: Callable[[str], object], formats: Sequence[str] = FORMATS) -> dict[str, Any]:
     """Seconds, pages a second and megabytes of each format; how an export that was killed goes on."""
-    with thrown_away_database(say), tempfile.TemporaryDirectory(prefix="longhand-bench-") as data:
+    with throwaway_database(say), tempfile.TemporaryDirectory(prefix="longhand-bench-") as data:
         began = time.perf_counter()
         collection = _fill(pages, say)
         filled = time.perf_counter() - began

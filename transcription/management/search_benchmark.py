@@ -25,7 +25,8 @@ from django.utils import timezone
 
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
-from transcription.management.bench_database import copy_into, thrown_away_database
+from transcription.management.bench_rows import copy_into
+from transcription.management.throwaway import throwaway_database
 from transcription.models import (
     Collection,
     Document,
@@ -67,7 +68,7 @@ class Made:
 
 def measure_search(*, lines: int, queries: int, say: Callable[[str], object]) -> dict[str, Any]:
     """Milliseconds of whole answers (search and what is shown of its first 20 lines), by the kind of query."""
-    with thrown_away_database(say):
+    with throwaway_database(say):
         made = _fill(lines, say)
         say("measuring")
         return {

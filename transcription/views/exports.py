@@ -19,11 +19,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from transcription.errors import BadInput
 from transcription.forms import ExportForm
 from transcription.models import Collection, Export, Failure
+from transcription.models.keyset import paged
 from transcription.steps.export import cancel_export, request_export
 from transcription.steps.export_formats import FORMATS, listed_formats
 from transcription.steps.export_plan import STATES_OF_SCOPE
 from transcription.views.access import SignedInRequest, collection_or_404, export_or_404, signed_in
-from transcription.views.keyset import paged
 
 SHOWN = 20
 ORDER = ("-created_at", "-id")
