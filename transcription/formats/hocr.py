@@ -20,7 +20,7 @@ from transcription.htr.marked_text import Piece, pieces_of_words
 from transcription.htr.records import Point
 from transcription.htr.text import ILLEGIBLE, UNCLEAR
 
-CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word"
+CAPABILITIES = "ocr_page ocr_carea ocr_line ocrx_word ocrp_dir ocrp_wconf"
 _XHTML = "http://www.w3.org/1999/xhtml"
 
 
