@@ -86,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/<uuid:pk>/status/", upload.upload_status, name="upload_status"),
     path("collections/<int:pk>/exports/", exports.exports, name="exports"),
     path("collections/<int:pk>/exports/list/", exports.export_list, name="export_list"),
+    path("exports/<uuid:pk>/cancel/", exports.export_cancel, name="export_cancel"),
     path("exports/<uuid:pk>/download/", exports.export_download, name="export_download"),
     path("pages/<int:pk>/", page.page_view, name="page"),
     path("lines/<int:pk>/words/<int:index>/why/", word.word_why, name="word_why"),

@@ -23,6 +23,7 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
+from transcription.steps.export import expire_exports
 from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.rollups import fold
@@ -59,6 +60,7 @@ def sweep_once() -> Swept:
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
     forget_trials()
+    expire_exports()
     return Swept(freed, set_aside, rung)
 
 
