@@ -20,6 +20,7 @@ from transcription.models.profile import ChosenVersion, PassVersion, Profile, Pr
 from transcription.models.promise import Promise
 from transcription.models.reading import Reading
 from transcription.models.replacement import ReplacedLine, Replacement
+from transcription.models.review_pace import ReviewPace
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
@@ -70,6 +71,7 @@ __all__ = [
     "Reading",
     "ReplacedLine",
     "Replacement",
+    "ReviewPace",
     "Role",
     "RouteDecision",
     "Run",

@@ -147,16 +147,21 @@ def bundled_name(stages: list[list[PassRecipe]]) -> str | None:
 def bundled_calibration(version: ProfileVersion) -> dict[str, Any] | None:
     """What Longhand ships for the version's passes; None where that would lie: the passes or their engines differ."""
     reader = reader_of(version)
-    for name, stages in BUNDLED.items():
-        if reader == reader_of(version_at_present(name, stages)):
-            return shipped_calibration(name)
-    return None
+    bundled = (name for name, stages in BUNDLED.items() if reader == _reader_at_present(stages))
+    return next(map(shipped_calibration, bundled), None)
 
 
 def reader_of(version: ProfileVersion) -> str:
     """The digest of what reads with this version, whatever is made of its confidence: passes and their weights."""
     passes = version.stage_passes.values_list("stage", "pass_version__digest", "weight")
     return _reader((stage, digest, weight) for stage, digest, weight in passes)
+
+
+def _reader_at_present(stages: list[list[PassRecipe]]) -> str:
+    """The digest of what reads with these passes at the engines' present state."""
+    return _reader(
+        (number, _digest_at_present(recipe), recipe.weight) for number, stage in enumerate(stages) for recipe in stage
+    )
 
 
 def _reader(passes: Iterable[tuple[int, str, float]]) -> str:
@@ -183,9 +188,7 @@ def version_at_present(
     usual = [DEFAULT_THRESHOLD] * len(stages)
     limits = [*thresholds, *usual[len(thresholds) :]]
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
-    reader = _reader(
-        (number, version.digest, recipe.weight) for number, stage in enumerate(passes) for version, recipe in stage
-    )
+    reader = _reader_at_present(stages)
     own = own_calibrations(collection, reader).first() if collection is not None else None
     calibration = own.bundle if own is not None else calibration_for(stages)
     segmenter = segmenter_in_use()
@@ -231,19 +234,22 @@ def version_at_present(
 
 
 def _pass_version(recipe: PassRecipe) -> PassVersion:
-    engine_digest = registry().digest(recipe.engine)
-    digest = _sha256([recipe.recipe, recipe.options, recipe.engine, engine_digest])
     version, _ = PassVersion.objects.get_or_create(
-        digest=digest,
+        digest=_digest_at_present(recipe),
         defaults={
             "name": recipe.name,
             "recipe": recipe.recipe,
             "recipe_options": recipe.options,
             "engine": recipe.engine,
-            "engine_digest": engine_digest,
+            "engine_digest": registry().digest(recipe.engine),
         },
     )
     return version
+
+
+def _digest_at_present(recipe: PassRecipe) -> str:
+    """What tells the pass apart from what it was with other weights, another prompt, other options."""
+    return _sha256([recipe.recipe, recipe.options, recipe.engine, registry().digest(recipe.engine)])
 
 
 def calibration_file(name: str) -> Path:

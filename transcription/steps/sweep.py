@@ -1,4 +1,5 @@
-"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search.
+"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search,
+keeps the order of the review queue.
 
 A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
 """
@@ -25,6 +26,7 @@ from transcription.steps.calibrate import ask_where_due
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.search_index import settle_marks
 from transcription.steps.trials import forget_trials
+from transcription.steps.usefulness import keep_weighed
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def sweep_once() -> Swept:
         freed += outcome == WorkState.QUEUED
         set_aside += outcome == WorkState.FAILED
     ask_where_due()
+    keep_weighed()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
     forget_trials()

@@ -1,7 +1,7 @@
 """`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search | --prepare |
---fuzz]`: what the parts of reading cost on this machine, and how recogniser, segmenters and vote stand beside others,
-on pages and lines drawn here; with --search what a search costs, with --prepare what preparing a page does, with --fuzz
-what becomes of damaged files. JSON."""
+--fuzz | --review]`: what the parts of reading cost on this machine, and how recogniser, segmenters and vote stand beside
+others, on pages and lines drawn here; with --search what a search costs, with --prepare what preparing a page does,
+with --fuzz what becomes of damaged files, with --review what reviewers wait for. JSON."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.management.door_benchmark import measure_fuzz, measure_prepare
 from transcription.management.recognize_benchmark import measure_recognize
+from transcription.management.review_benchmark import measure_review
 from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
@@ -66,7 +67,16 @@ class Command(BaseCommand):
         only.add_argument("--fuzz", action="store_true", help="only files with flipped bits through the door, minutes")
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+        only.add_argument(
+            "--review",
+            action="store_true",
+            help="only --reviewers people at work for --seconds among a fiftieth of --pages and among all of them;"
+            " starts servers of its own for it",
+        )
         parser.add_argument("--lines", type=int, default=1_000_000)
+        parser.add_argument("--pages", type=int, default=1_000_000)
+        parser.add_argument("--reviewers", type=int, default=50)
+        parser.add_argument("--seconds", type=float, default=300)
 
     def handle(
         self,
@@ -94,6 +104,17 @@ class Command(BaseCommand):
         if options["search"]:
             found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
             self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
+            return
+        if options["review"]:
+            with tempfile.TemporaryDirectory(prefix="longhand-bench-") as folder:
+                found = measure_review(
+                    Path(folder),
+                    reviewers=options["reviewers"],
+                    seconds=options["seconds"],
+                    sizes=[options["pages"] // 50, options["pages"]],
+                    say=self.stderr.write,
+                )
+            self.stdout.write(json.dumps({"machine": _machine(), "review": found}, indent=2))
             return
         if trocr:
             report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
