@@ -74,6 +74,11 @@ class Env(BaseSettings):
     """Hosts (name or name:port) and networks (10.1.0.0/16), comma-separated, that may be called although they are not
     on the public internet, or not encrypted: IIIF servers and receivers of webhooks inside your network."""
 
+    api_calls_per_minute: PositiveInt = 600
+    """How often one token may call the HTTP API, on average."""
+    api_burst: PositiveInt = 100
+    """How many calls one token may make at once after it has been quiet."""
+
     models: Path | None = None
     """Folder of the models that were brought; empty: models in the data folder."""
     engines: Annotated[tuple[str, ...], NoDecode] = ()

@@ -19,8 +19,8 @@ from review.claims import NotInReview, PageHeld, claim_page
 from review.models import Claim
 from transcription.htr.confidence import UNSURE_BELOW
 from transcription.models import Collection, Page, Role, TranscriptRevision
-from transcription.views.keyset import Slice as KeyedSlice
-from transcription.views.keyset import paged
+from transcription.models.keyset import Slice as KeyedSlice
+from transcription.models.keyset import paged
 
 PAGE_SIZE = 50
 MOST_COUNTED = 999

@@ -10,7 +10,9 @@ from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
+from transcription.models.idempotent import IdempotentAnswer
 from transcription.models.imported import Alignment, ImportedTranscript
+from transcription.models.job import Inbox, Job, JobState
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.manifest import Manifest
 from transcription.models.original import Beside, Original, Upload
@@ -25,10 +27,12 @@ from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
 from transcription.models.text_layer import TextLayer
+from transcription.models.token import Scope, Token
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
 from transcription.models.vote import Vote
+from transcription.models.webhook import Delivery, DeliveryState, Webhook
 from transcription.models.work import Lane, Queue, Step, Work, WorkState
 from transcription.models.worker import Worker
 
@@ -45,11 +49,17 @@ __all__ = [
     "ChosenVersion",
     "Collection",
     "CollectionCalibration",
+    "Delivery",
+    "DeliveryState",
     "DisplacedText",
     "Document",
     "Export",
     "Failure",
+    "IdempotentAnswer",
     "ImportedTranscript",
+    "Inbox",
+    "Job",
+    "JobState",
     "Lane",
     "Layout",
     "LayoutLine",
@@ -75,6 +85,7 @@ __all__ = [
     "Role",
     "RouteDecision",
     "Run",
+    "Scope",
     "SearchLine",
     "SearchMark",
     "SearchWord",
@@ -86,12 +97,14 @@ __all__ = [
     "Term",
     "TermKind",
     "TextLayer",
+    "Token",
     "TranscriptRevision",
     "Trial",
     "Turner",
     "Upload",
     "Vocabulary",
     "Vote",
+    "Webhook",
     "Work",
     "WorkState",
     "Worker",

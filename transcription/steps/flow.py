@@ -34,6 +34,7 @@ from transcription.steps.arrange import arrange_pages
 from transcription.steps.bell import ring_on_commit
 from transcription.steps.dispatch import lines_of_passes
 from transcription.steps.queue import QUEUE_OF_STEP, enqueue, lock_in_order
+from transcription.steps.settle_job import settle_job
 from transcription.steps.vocabulary import pin_vocabulary
 
 OPEN = [WorkState.QUEUED, WorkState.RUNNING]
@@ -197,6 +198,8 @@ def after_failure(work: Work, page: Page | None) -> None:
     if work.step == Step.ALIGN and page is not None and work.run is not None and page.run_id == work.run_id:
         # Its transcript stays where it is kept; the page goes on as one for which none was brought.
         follow(Step.ROUTE, page=page, run=work.run, stage=work.stage, lane=work.lane)
+    if (original := page.original_id if page is not None else work.original_id) is not None:
+        settle_job(original)
 
 
 def lane_for(page_count: int) -> Lane:

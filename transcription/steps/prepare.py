@@ -13,7 +13,7 @@ from django.db import transaction
 from transcription.errors import BadInput
 from transcription.formats.decode import extract
 from transcription.htr.framing import Framing, reframe, reframe_region
-from transcription.models import Document, Layout, Original, Page, PageState, Part, TextLayer, Work
+from transcription.models import Document, Job, Layout, Original, Page, PageState, Part, TextLayer, Work
 from transcription.models.layout import TURNED
 from transcription.steps import flow
 from transcription.steps.arrange import arrange_pages
@@ -83,7 +83,8 @@ def _begin(page: Page, framing: Framing, lane: int) -> None:
         page.save(update_fields=["layout"])
         turned = (framing.frame_turn + framing.turn - before.frame_turn - before.turn) % 4
         keep = page.layout if not turned or is_worked_on(page) else None
-    version = profile_version_of(page.collection)
+    job = Job.objects.filter(original=page.original_id).select_related("profile").first()
+    version = profile_version_of(page.collection, job.profile if job is not None else None)
     flow.start_run(page=page, profile_version=version, layout=keep, lane=lane)
 
 

@@ -96,14 +96,21 @@ def segmenter_in_use() -> str:
     raise missing or WeightsError("settings.SEGMENTERS names no engine; give at least “classical”.")
 
 
-def profile_version_of(collection: Collection) -> ProfileVersion:
-    """The version that a run of ``collection`` starting now is pinned to."""
-    profile = collection.profile
+def profile_version_of(collection: Collection, asked: Profile | None = None) -> ProfileVersion:
+    """The version that a run of ``collection`` starting now is pinned to: of the profile ``asked`` for, or its own."""
+    profile = asked or collection.profile
     if profile is None:
         return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
     if profile.name in BUNDLED or profile.choice is not None:
-        return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
+        # One that any collection may take reads nothing by itself, so that whoever named it can remove it.
+        name = own_profile(collection) if profile.shared else profile.name
+        return version_at_present(name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
+
+
+def own_profile(collection: Collection) -> str:
+    """The name of the profile that belongs to the collection alone."""
+    return f"collection {collection.pk}"
 
 
 def default_profile_version() -> ProfileVersion:

@@ -27,6 +27,7 @@ from transcription.steps.draw_audits import draw_machine_audit
 from transcription.steps.material import material_of
 from transcription.steps.promises import open_promise, promise_for, weigh_now_and_then
 from transcription.steps.queue import finishing
+from transcription.steps.settle_job import settle_job
 from transcription.steps.usefulness import weigh
 
 NO_LINES = "no-lines"
@@ -93,7 +94,8 @@ def _settle(page: Page, outcome: str) -> None:
     page.save(update_fields=["state", "changed_at"])
     if page.state == PageState.IN_REVIEW:
         weigh([page.pk])
-    Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now())
+    if Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now()):
+        settle_job(page.original_id)
 
 
 def failed_checks(run: Run) -> list[str]:

@@ -43,6 +43,7 @@ def receive_file(
     stream: BinaryIO,
     document_title: str = "",
     keep_duplicate: bool = False,
+    lane: Lane = Lane.BULK,
 ) -> Received:
     """Store ``stream`` byte for byte as an original of ``collection`` and queue its opening.
 
@@ -78,7 +79,7 @@ def receive_file(
             return Received(None, duplicate)
         original.document = _document(collection, title)
         original.save(force_insert=True)
-        enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
+        enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=lane, original_id=original.pk)
     return Received(original, duplicate)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -94,7 +95,13 @@ def _encode(row: Model, order: Sequence[str]) -> str:
 def _decode(key: str, fields: int) -> list[Any] | None:
     try:
         values = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None
-    scalars = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
-    return values if scalars and len(values) == fields else None
+    return values if isinstance(values, list) and len(values) == fields and all(map(_is_storable, values)) else None
+
+
+def _is_storable(value: object) -> bool:
+    """Whether it is a scalar that PostgreSQL can be asked about."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
