@@ -1,7 +1,5 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search | --prepare |
---fuzz | --review]`: what the parts of reading cost on this machine, and how recogniser, segmenters and vote stand
-beside others, on pages and lines drawn here; with --search what a search costs, with --prepare what preparing a page
-does, with --fuzz what becomes of damaged files, with --review what reviewers wait for. JSON."""
+"""`manage.py bench [--PART]`: what the parts of Longhand cost on this machine, beside others or beside themselves, on
+pages and lines drawn here. JSON."""
 
 from __future__ import annotations
 
