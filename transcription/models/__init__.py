@@ -23,6 +23,7 @@ from transcription.models.promise import Promise
 from transcription.models.reading import Reading
 from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.review_pace import ReviewPace
+from transcription.models.rollup import CountChange, CountKind, DailyCount, JudgedPage, JudgementMark
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
@@ -49,6 +50,9 @@ __all__ = [
     "ChosenVersion",
     "Collection",
     "CollectionCalibration",
+    "CountChange",
+    "CountKind",
+    "DailyCount",
     "Delivery",
     "DeliveryState",
     "DisplacedText",
@@ -60,6 +64,8 @@ __all__ = [
     "Inbox",
     "Job",
     "JobState",
+    "JudgedPage",
+    "JudgementMark",
     "Lane",
     "Layout",
     "LayoutLine",
