@@ -9,7 +9,7 @@ from django.db import DataError, OperationalError, connection
 
 from tests.factories import create_collection, create_work
 from tests.steps.journey import prepared_page
-from transcription.models import Failure, Queue, Step, Work, Worker, WorkState
+from transcription.models import Failure, Lane, Queue, Step, Work, Worker, WorkState
 from transcription.steps import drain as drain_module
 from transcription.steps import queue
 from transcription.steps.drain import drain
@@ -122,3 +122,20 @@ def test_claims_are_worth_a_few_seconds_of_the_device(
     monkeypatch.setattr(drain_module, "monotonic", lambda: clock[0])
     drain(Queue.ENGINE)
     assert asked[:2] == [drain_module.CLAIM_SIZE[Queue.ENGINE], rows]
+
+
+def test_bulk_work_in_hand_is_given_back_for_what_somebody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk = [create_work(collection=create_collection()) for _ in range(1)]
+    bulk += [create_work(collection=bulk[0].collection) for _ in range(3)]
+    done: list[int] = []
+
+    def step(work: Work, token: object) -> None:
+        if not done:
+            create_work(collection=create_collection(), lane=Lane.INTERACTIVE)
+        done.append(work.lane)
+        Work.objects.filter(pk=work.pk).update(state=WorkState.DONE, token=None, lease_until=None)
+
+    monkeypatch.setattr(drain_module, "SINGLE", dict.fromkeys(Step, step))
+    drain(Queue.CPU)
+    assert done == [Lane.BULK, Lane.INTERACTIVE, Lane.BULK, Lane.BULK, Lane.BULK]
+    assert set(Work.objects.values_list("interruptions", "attempts")) == {(0, 0)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.core.files.base import File
 from django.http import HttpResponse
 from ninja import Schema
+from ninja.responses import NinjaJSONEncoder
 
 from transcription.api.access import ApiRequest
 from transcription.steps.idempotency import Answer, once
@@ -47,7 +49,7 @@ def answered_once(request: ApiRequest, make: Callable[[], Made], *, files: Itera
 
 def _answer(made: Made) -> Answer:
     headers = {"Location": made.location} if made.location else {}
-    return Answer(made.status, headers, made.body.model_dump_json(by_alias=True))
+    return Answer(made.status, headers, json.dumps(made.body.model_dump(), cls=NinjaJSONEncoder))
 
 
 def _response(answer: Answer) -> HttpResponse:

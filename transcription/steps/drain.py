@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from transcription.engines import memory
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
-from transcription.models import Queue, Step, Work
+from transcription.models import Lane, Queue, Step, Work
 from transcription.steps import flow, queue, watch
 from transcription.steps.align import align
 from transcription.steps.bell import ring
@@ -125,8 +125,9 @@ def _perform(name: Queue, claim: queue.Claim, stopping: Callable[[], bool]) -> b
             with registry().in_use(), watch.working():
                 _with_engines(claim, lease, stopping)
         else:
-            for work in claim.work:
-                if stopping():
+            for done, work in enumerate(claim.work):
+                # Bulk work in hand, some seconds of it, is given back for what somebody waits for.
+                if stopping() or (done and work.lane == Lane.BULK and queue.somebody_waits(name)):
                     break
                 _guarded((work,), claim.token, partial(_single, work, lease))
                 lease.progress()

@@ -142,6 +142,21 @@ def claim(*, queue: Queue, worker: str, limit: int, engine_digests: Sequence[str
     return None
 
 
+_URGENT = """
+SELECT EXISTS (SELECT FROM transcription_collection c WHERE c.state = 'active' AND EXISTS (
+    SELECT FROM transcription_work w WHERE w.collection_id = c.id AND w.queue = %s AND w.lane = %s
+    AND w.state = 'queued' AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())))
+"""
+
+
+def somebody_waits(queue: Queue) -> bool:
+    """Whether interactive work is due on ``queue``."""
+    with connection.cursor() as cursor:
+        cursor.execute(_URGENT, [str(queue), int(Lane.INTERACTIVE)])
+        (urgent,) = cursor.fetchone() or (False,)
+    return bool(urgent)
+
+
 def renew(*, token: uuid.UUID) -> int:
     """Extend the lease of all rows still under ``token``; called on progress only. Returns how many are left."""
     with transaction.atomic():
