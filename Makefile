@@ -10,7 +10,7 @@ RUN_EXTRAS := embedded,engines
 TEST_PROCESSES ?= 2
 TEST_EXTRAS := embedded,engines,llamacpp,s3,dev
 
-.PHONY: help install install-test run test check bench messages stop clean
+.PHONY: help install install-test run test check bench fuzz-api messages stop clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -49,6 +49,9 @@ check: install-test  ## Lint, format, types, import contracts, migrations, templ
 
 bench: install  ## Measure speed and accuracy on this machine
 	@$(PYTHON) manage.py bench
+
+fuzz-api: install-test  ## Make up requests from the API's description, many more than the tests do
+	API_EXAMPLES=200 $(PYTHON) -m pytest tests/api/test_description.py
 
 messages: install  ## Collect what the screens say into locale/, and compile what is translated (needs gettext)
 	$(PYTHON) manage.py makemessages --all --no-location --no-obsolete --no-wrap --ignore .venv --ignore build --ignore tests --ignore training-runs
