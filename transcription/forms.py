@@ -256,8 +256,8 @@ class BudgetForm(AccessibleForm, forms.Form):
         return cleaned
 
 
-class TokenForm(AccessibleForm, forms.Form):
-    """What a new token is for, what it may do and until when."""
+class TokenFields(forms.Form):
+    """The fields of a token, with the collections that its user sees: known before anything is checked."""
 
     LASTS = {"30": _("30 days"), "90": _("90 days"), "365": _("a year"), "": _("until it is revoked")}
 
@@ -281,6 +281,10 @@ class TokenForm(AccessibleForm, forms.Form):
         field = self.fields["collections"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = Collection.objects.visible_to(user)
+
+
+class TokenForm(AccessibleForm, TokenFields):
+    """What a new token is for, what it may do and until when."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

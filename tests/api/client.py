@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -27,8 +27,11 @@ class Program:
         self.token, self.secret = issued.token, issued.secret
         self._client = Client(raise_request_exception=False)
 
-    def call(self, method: str, path: str, *, key: str = "", **more: Any) -> Any:
+    def call(
+        self, method: str, path: str, *, key: str = "", more_headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Any:
         headers = {"Authorization": f"Bearer {self.secret}"} | ({"Idempotency-Key": key} if key else {})
+        headers |= more_headers or {}
         address = path if path.startswith("/api/") else f"{BASE}{path}"
         return getattr(self._client, method)(address, headers=headers, **more)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, expect
 
@@ -21,7 +22,9 @@ from tests.factories import (
     create_user,
     create_vote,
 )
-from transcription.models import Collection, Export, Page, PageState
+from transcription.models import Collection, Delivery, DeliveryState, Export, Page, PageState, Scope, Webhook
+from transcription.steps.tokens import issue_token
+from transcription.steps.webhooks import create_webhook
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -35,6 +38,10 @@ SCREENS = [
     "/collections/{collection}/upload/",
     "/collections/{collection}/exports/",
     "/pages/{page}/",
+    "/collections/{collection}/documents/",
+    "/tokens/",
+    "/webhooks/",
+    "/webhooks/{webhook}/",
     "/reports/",
     "/status/",
     "/nowhere/",
@@ -58,18 +65,31 @@ def places() -> dict[str, int]:
     return {"collection": collection.pk, "page": page.pk}
 
 
+def told_webhook(user: User) -> Webhook:
+    """A webhook that was told in every way, and a token, so that their screens have something to show."""
+    issue_token(user=user, name="Importer", scopes=[Scope.READ], collections=[create_collection()])
+    webhook = create_webhook(user=user, url="https://example.org/hook").webhook
+    for state in DeliveryState:
+        Delivery.objects.create(
+            webhook=webhook, event="job.completed", body="{}", state=state, attempts=1, problem="No."
+        )
+    return webhook
+
+
 @pytest.mark.parametrize(("theme", "language"), [("light", "en-GB"), ("dark", "fr-FR")])
 def test_screens_have_no_violations_and_no_errors(
     places: dict[str, int], sign_in: Callable[..., BrowserContext], theme: str, language: str
 ) -> None:
-    context = sign_in(create_user(superuser=True), color_scheme=theme, locale=language)
+    user = create_user(superuser=True)
+    webhook = told_webhook(user).pk
+    context = sign_in(user, color_scheme=theme, locale=language)
     tab = context.new_page()
     said: list[str] = []
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     found: dict[str, list[str]] = {}
     for screen in SCREENS:
-        tab.goto(screen.format(**places))
+        tab.goto(screen.format(webhook=webhook, **places))
         tab.wait_for_load_state("networkidle")
         violations = Axe().run(tab).response["violations"]
         if violations:

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/api/"
 # Ways of being bad input that HTTP has a status of its own for.
-_STATUS_OF_CODE = {"too-large": 413}
+_STATUS_OF_CODE = {"too-large": 413, "storage-full": 507}
 _TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 _USUAL = {
     400: ("bad-request", "The request cannot be read. Compare it with the API's description, /api/v1/docs."),
@@ -72,7 +72,7 @@ def problem_response(
     usual_code, usual_detail = _USUAL.get(status, ("error", ""))
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": "Checksum Mismatch" if status == 460 else HTTPStatus(status).phrase,  # 460 is tus's own
         "status": status,
         "detail": detail or usual_detail,
         "code": code or usual_code,
@@ -98,7 +98,10 @@ class ProblemAnswers:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path.startswith(PREFIX):
             return self.get_response(request)
-        if _declared_size(request) > settings.MAX_FILE_BYTES + _BESIDE_THE_FILE:
+        if (
+            request.content_type == "multipart/form-data"
+            and _declared_size(request) > settings.MAX_FILE_BYTES + _BESIDE_THE_FILE
+        ):
             most = settings.MAX_FILE_BYTES // 2**20
             return problem_response(request, 413, detail=f"A file may have {most} MB; this request is larger.")
         response = self.get_response(request)
@@ -106,13 +109,24 @@ class ProblemAnswers:
             return response
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
-        kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-        return problem_response(request, response.status_code, headers=kept)
+        kept = {name: value for name, value in response.items() if not name.lower().startswith("content-")}
+        detail, code = _said(response)
+        return problem_response(request, response.status_code, detail=detail, code=code, headers=kept)
+
+
+def _said(response: HttpResponseBase) -> tuple[str, str]:
+    """The sentence and the code of an answer that has them, as those of tus do."""
+    if not isinstance(response, JsonResponse):
+        return "", ""
+    told = json.loads(response.content)
+    return (str(told.get("message", "")), str(told.get("code", ""))) if isinstance(told, dict) else ("", "")
 
 
 def _declared_size(request: HttpRequest) -> int:
+    """Bytes of a form that is about to come, 0 where it does not say or is no form."""
     length = request.META.get("CONTENT_LENGTH") or ""
-    return int(length) if length.isascii() and length.isdecimal() else 0
+    is_form = request.content_type == "multipart/form-data"
+    return int(length) if is_form and length.isascii() and length.isdecimal() else 0
 
 
 def handle_problems(api: NinjaAPI) -> None:
@@ -166,7 +180,7 @@ def _of_longhand(request: HttpRequest, error: LonghandError) -> HttpResponse:
         status, headers = 409, {"Retry-After": "1"} if error.code == "in-progress" else {}
     elif isinstance(error, TransientError):
         seconds = getattr(error, "seconds", 5)
-        status, headers = 503, {"Retry-After": str(math.ceil(seconds))}
+        status, headers = _STATUS_OF_CODE.get(error.code, 503), {"Retry-After": str(math.ceil(seconds))}
     elif isinstance(error, BadInput):
         status = _STATUS_OF_CODE.get(error.code, 422)
     else:

@@ -48,6 +48,7 @@ _PROBLEMS = {
     "429": "Too many calls",
     "500": "Unexpected",
     "503": "Cannot answer now",
+    "507": "The disk is full",
 }
 
 
