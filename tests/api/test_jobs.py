@@ -140,6 +140,7 @@ def test_files_of_one_name_are_documents_of_their_own(caller: Program) -> None:
 def test_what_is_no_image_or_pdf_is_refused_at_the_door_and_leaves_no_trace(caller: Program, media_root: Path) -> None:
     assert caller.send("/transcribe", b"hello", name="a.docx").status_code == 422
     problem(caller.send("/transcribe", b"", name="a.png"), 422, "empty")
+    problem(caller.send("/transcribe", b"PK\x03\x04" + b"0" * 100, name="box.zip"), 422, "archive")
     problem(caller.call("post", "/transcribe", data={"collection": 1}), 422, "invalid")
     assert not Job.objects.exists()
     assert not Original.objects.exists()

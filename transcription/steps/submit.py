@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from transcription.errors import BadInput, Conflict
-from transcription.formats.kinds import safe_name
+from transcription.formats.kinds import ARCHIVES, HEAD_BYTES, safe_name, sniff
 from transcription.models import Collection, Document, Inbox, Job, JobState, Lane, Profile, Token, Upload, Webhook
 from transcription.steps.create import create_collection
 from transcription.steps.profile_history import shared_profiles
@@ -32,11 +32,12 @@ def submit_document(
     webhook: Webhook | None = None,
     keep_duplicate: bool = True,
 ) -> Job:
-    """Store one image or PDF and follow it as a job; both are committed when this returns, or neither is.
+    """Store one image or PDF from its seekable ``stream`` and follow it as a job; both are committed when this returns, or neither is.
 
     ``document`` is the title of the document that its pages are added to; empty: one of its own. Raises BadInput for
     what is refused at the door, Conflict for bytes that the collection holds already unless they are kept twice.
     """
+    _refuse_archives(name, stream)
     job = Job(token=token, user_id=token.user_id, collection=collection)
     with transaction.atomic():
         received = receive_file(
@@ -58,6 +59,17 @@ def submit_document(
         job.reference, job.profile, job.webhook = reference, profile, webhook
         job.save(force_insert=True)
     return job
+
+
+def _refuse_archives(name: str, stream: BinaryIO) -> None:
+    """What an archive holds would be as many documents as it likes, and a job is one."""
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    if sniff(head) in ARCHIVES:
+        raise BadInput(
+            f"“{safe_name(name)}” is an archive; submit its files one by one, or upload it into a collection.",
+            code="archive",
+        )
 
 
 def _lane(token: Token) -> Lane:
