@@ -32,7 +32,8 @@ def submit_document(
     webhook: Webhook | None = None,
     keep_duplicate: bool = True,
 ) -> Job:
-    """Store one image or PDF from its seekable ``stream`` and follow it as a job; both are committed when this returns, or neither is.
+    """Store one image or PDF from its seekable ``stream`` and follow it as a job; both are committed when this returns,
+    or neither is.
 
     ``document`` is the title of the document that its pages are added to; empty: one of its own. Raises BadInput for
     what is refused at the door, Conflict for bytes that the collection holds already unless they are kept twice.
