@@ -38,6 +38,8 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 settings.ALLOWED_HOSTS = ["*"]
 django.setup()
 
+from transcription.steps import drain  # noqa: E402
+
 from project import services  # noqa: E402
 
 
@@ -76,6 +78,12 @@ def media_root(tmp_path: Path, settings: Settings) -> Path:
     """Every test keeps its files to itself."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def claims_of_a_fresh_worker() -> None:
+    """How quick the last test's engines were says nothing of this one's."""
+    drain.claim_size.update(drain.CLAIM_SIZE)
 
 
 @pytest.fixture
