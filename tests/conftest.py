@@ -38,9 +38,8 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 settings.ALLOWED_HOSTS = ["*"]
 django.setup()
 
-from transcription.steps import drain  # noqa: E402
-
 from project import services  # noqa: E402
+from transcription.steps import drain  # noqa: E402
 
 
 def _clear_abandoned_folders() -> None:
