@@ -39,6 +39,7 @@ settings.ALLOWED_HOSTS = ["*"]
 django.setup()
 
 from project import services  # noqa: E402
+from transcription.steps import drain  # noqa: E402
 
 
 def _clear_abandoned_folders() -> None:
@@ -82,6 +83,12 @@ def media_root(tmp_path: Path, settings: Settings) -> Path:
     """Every test keeps its files to itself."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def claims_of_a_fresh_worker() -> None:
+    """How quick the last test's engines were says nothing of this one's."""
+    drain.claim_size.update(drain.CLAIM_SIZE)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import random
 import struct
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class FakeEndpoint:
     probability: float = 0.9  # of every token
     finish: str = "stop"
     surcharge: int = 0  # tokens counted beyond what the request holds
+    looks: bool = False  # at the image: another text for another picture
     requests: list[dict[str, Any]] = field(default_factory=list)  # bodies; kept only in this process
     headers: list[dict[str, str]] = field(default_factory=list)
     met: list[str] = field(default_factory=list)
@@ -168,18 +170,23 @@ class FakeEndpoint:
         width, height = image_size(image["image_url"]["url"])
         came_in = len(text["text"].split()) + 8 + width * height // PIXELS_A_TOKEN + self.surcharge
         most = body.get("max_tokens", body.get("max_completion_tokens"))
-        return came_in, min(len(self.text) + 1, most)
+        return came_in, min(len(self._text(body)) + 1, most)
+
+    def _text(self, body: dict[str, Any]) -> str:
+        image = body["messages"][0]["content"][1]["image_url"]["url"]
+        return f"{self.text} {zlib.crc32(image.encode())}" if self.looks else self.text
 
     def _completion(self, body: dict[str, Any], usage: tuple[int, int], says_usage: bool) -> dict[str, Any]:
         import math
 
+        text = self._text(body)
         choice: dict[str, Any] = {
-            "message": {"role": "assistant", "content": self.text},
-            "finish_reason": "length" if len(self.text) + 1 > usage[1] else self.finish,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "length" if len(text) + 1 > usage[1] else self.finish,
         }
         if body.get("logprobs"):
             value = math.log(self.probability)
-            tokens = [{"token": char, "logprob": value, "bytes": list(char.encode())} for char in self.text]
+            tokens = [{"token": char, "logprob": value, "bytes": list(char.encode())} for char in text]
             choice["logprobs"] = {"content": tokens}
         made: dict[str, Any] = {"object": "chat.completion", "choices": [choice]}
         if says_usage:

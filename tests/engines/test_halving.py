@@ -92,15 +92,15 @@ def test_what_fitted_is_kept_to_for_the_rest(first: int, quick: list[int]) -> No
     found = in_halves(engine.read, map(Item, range(1000)), retrying=lambda: again.append(1))
     assert keys(found) == list(range(1000)), "each once: what a call had answered before it ended stands"
     failed = [calls for calls in engine.calls if calls > 40]
-    assert len(failed) <= 4
+    assert len(failed) <= 5
     assert engine.calls[: len(failed)] == failed, "having found what fits, it is never tried with more"
     assert len(quick) == len(again) == len(failed)
 
 
 def test_an_item_that_does_not_fit_alone_fails_and_the_others_go_in_company() -> None:
     engine = Engine(heavy=[300], error=torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"))
-    found = list(in_halves(engine.read, map(Item, range(2000))))
-    assert keys(found) == list(range(2000))
+    found = list(in_halves(engine.read, map(Item, range(5000))))
+    assert keys(found) == list(range(5000))
     errors = [result for result in found if isinstance(result, ItemError)]
     assert [(error.key, error.code) for error in errors] == [(300, "out-of-memory")]
     assert "not enough memory" in errors[0].message

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from transcription.errors import PermanentError
 from transcription.formats import pyramid as pyramids
 from transcription.formats.decode import extract
+from transcription.formats.pyramid_writer import write_pyramid
 
 
 @pytest.fixture(scope="module", params=[(1001, 777, "RGB"), (1024, 512, "L"), (333, 2050, "L"), (90, 40, "RGB")])
@@ -63,6 +65,41 @@ def test_grey_pages_come_at_the_asked_scale(stored: tuple[Path, Image.Image], ma
     assert gray.shape == (max(1, round(image.height * scale)), max(1, round(image.width * scale)))
     expected = image.convert("L").resize((gray.shape[1], gray.shape[0]), Image.Resampling.BOX)
     assert np.abs(gray.astype(int) - np.asarray(expected, int)).mean() < 3
+
+
+@pytest.mark.parametrize("quality", [None, 90])
+def test_the_grey_of_a_colour_page_is_that_of_its_colours_however_they_are_stored(
+    tmp_path: Path, quality: int | None
+) -> None:
+    """Brightness apart from colour as pyramids are written, and red, green and blue as they used to be."""
+    rng = np.random.default_rng(4)
+    noise = rng.integers(0, 256, (40, 53, 3)).astype(np.uint8)
+    pixels = np.asarray(Image.fromarray(noise).resize((530, 400), Image.Resampling.BICUBIC))
+    path = tmp_path / "p.tif"
+    image = pyvips.Image.new_from_array(pixels)
+    if quality is None:
+        write_pyramid(image, path)
+    else:
+        image.tiffsave(
+            str(path), tile=True, tile_width=256, tile_height=256, pyramid=True, compression="jpeg", Q=quality
+        )
+    with Image.open(path) as stored:
+        assert stored.tag_v2[262] == (6 if quality is None else 2)
+    gray = pyramids.read_gray(path)[0].astype(int)
+    colours = pyramids.read_rgb_region(path, 0, 0, 530, 400) @ np.array([0.299, 0.587, 0.114])
+    exact = pixels @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(gray - colours).max() <= (8 if quality is None else 1), "clipped colours have another grey"
+    assert np.abs(gray - exact).mean() < 2
+
+
+@pytest.mark.parametrize("at", [0.4, 0.9])
+def test_a_pyramid_that_is_cut_off_is_said_to_be_damaged(tmp_path: Path, at: float) -> None:
+    path = tmp_path / "p.tif"
+    write_pyramid(pyvips.Image.new_from_array(np.random.default_rng(1).integers(0, 256, (700, 600, 3), np.uint8)), path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * at)])
+    with pytest.raises(PermanentError) as raised:
+        pyramids.read_gray(path)
+    assert raised.value.code == "pyramid-unreadable"
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.3])

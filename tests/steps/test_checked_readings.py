@@ -5,8 +5,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.htr.records import Hypothesis, ItemError, ReadingRecord
-from transcription.steps.checked_readings import LONGEST_LINE, checked, checked_result
+from transcription.htr.records import Hypothesis, ItemError, PageText, ReadingRecord
+from transcription.steps.checked_readings import LONGEST_LINE, checked, checked_page, checked_result
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=40)
 ANY_FLOAT = st.floats(width=32)
@@ -29,6 +29,25 @@ def test_whatever_an_engine_says_can_be_stored_or_is_an_error(text: str, data: s
     assert len(result.spans) in (0, len(result.text))
     assert all(0 <= value <= 1 for value in [*result.chars, *(edge for span in result.spans for edge in span)])
     assert not result.nbest or result.nbest[0].text == result.text
+
+
+@given(st.lists(ANY_TEXT, max_size=4), st.data())
+def test_whatever_an_engine_says_of_a_page_can_be_stored_or_is_an_error(lines: list[str], data: st.DataObject) -> None:
+    chars = tuple(tuple(data.draw(st.lists(ANY_FLOAT, min_size=len(e), max_size=len(e)))) for e in lines)
+    result = checked_page(PageText(1, tuple(lines), chars, "\n".join(lines), data.draw(ANY_FLOAT)), 7)
+    assert result.key == 7
+    if isinstance(result, ItemError):
+        assert result.code == "bad-scores"
+        return
+    for line, scores in zip(result.lines, result.chars, strict=True):
+        assert line
+        line.encode("utf-8")
+        assert unicodedata.is_normalized("NFC", line)
+        assert "\x00" not in line
+        assert len(scores) == len(line)
+        assert all(0 <= score <= 1 for score in scores)
+    assert 0 <= result.milliseconds < float("inf")
+    assert checked_page(result, 7) == result, "nothing is left to mend"
 
 
 def test_characters_that_stay_keep_their_scores_and_places() -> None:

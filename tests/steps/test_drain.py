@@ -94,7 +94,7 @@ def test_a_worker_says_what_it_holds(media_root: Path, scribe: Callable[..., Non
 
 @pytest.mark.parametrize(
     ("seconds", "rows"),
-    [(0.0, drain_module.LARGEST_CLAIM), (0.4, 10), (60.0, drain_module.LEAST_CLAIM)],
+    [(0.0, drain_module.LARGEST_CLAIM), (0.4, 20), (60.0, drain_module.LEAST_CLAIM)],
     ids=["a quick engine", "one of half a second a page", "a slow one"],
 )
 def test_claims_are_worth_a_few_seconds_of_the_device(
@@ -122,6 +122,9 @@ def test_claims_are_worth_a_few_seconds_of_the_device(
     monkeypatch.setattr(drain_module, "monotonic", lambda: clock[0])
     drain(Queue.ENGINE)
     assert asked[:2] == [drain_module.CLAIM_SIZE[Queue.ENGINE], rows]
+    asked.clear()
+    drain(Queue.ENGINE)
+    assert asked == [rows], "the next turn knows what the last one learned"
 
 
 def test_bulk_work_in_hand_is_given_back_for_what_somebody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.engines.planted import PlantedPages
 from tests.factories import create_collection
 from tests.steps.journey import drawn_layout, open_work, prepared_page
+from transcription.htr.enhance import Enhancement
 from transcription.htr.records import LineGeometry
-from transcription.models import Collection, Failure, Page, PageState, Queue, Reading, Work
+from transcription.models import Collection, Failure, Page, PageReading, PageState, Queue, Reading, Work
+from transcription.steps.choose_passes import ChosenPass, choose_passes
 from transcription.steps.drain import drain
 from transcription.steps.invariants import violations
 from transcription.steps.profiles import registry
@@ -130,4 +133,34 @@ def test_a_line_that_does_not_fit_into_memory_is_left_out_and_its_page_goes_on(m
         assert page.state in {PageState.ACCEPTED, PageState.IN_REVIEW}
     assert not Failure.objects.exists()
     assert not Work.objects.filter(alone=True).exists()
+    assert violations() == []
+
+
+def test_whole_pages_read_badly_fail_each_with_a_sentence_and_what_can_be_made_whole_is_stored_whole(
+    media_root: Path, settings: Settings
+) -> None:
+    reader = {"CLASS": "tests.engines.planted.PlantedPages", "VERSION": "1", "READS": ["pages"], "RUNTIME": {}}
+    settings.ENGINES = settings.ENGINES | {"clerk": reader}
+    registry.cache_clear()
+    collection = create_collection()
+    choose_passes(collection=collection, passes=[ChosenPass(Enhancement.parse("plain"), engine="clerk")])
+    ways = PlantedPages.WAYS
+    pages = {way: prepared_page(media_root, collection=collection, lines=k + 1) for k, way in enumerate(ways)}
+    read_everything()
+    registry.cache_clear()
+    failures = {failure.page_id: failure for failure in Failure.objects.open()}
+    for way, (code, sentence) in PlantedPages.FAILS.items():
+        failure = failures.pop(pages[way].pk)
+        assert (way, failure.code) == (way, code)
+        assert sentence in failure.message, way
+    assert failures == {}
+    for way, lines in PlantedPages.STANDS.items():
+        kept = PageReading.objects.get(run=pages[way].run)
+        assert kept.lines == lines, way
+        assert [len(chars) for chars in kept.chars] == [len(line) for line in lines]
+        assert kept.milliseconds == 0.0
+        pages[way].refresh_from_db()
+        assert pages[way].state in {PageState.ACCEPTED, PageState.IN_REVIEW}
+    looped = PageReading.objects.get(run=pages["loops"].run)
+    assert looped.raw.count("baptised") == 40, "the answer is kept as it came"
     assert violations() == []

@@ -18,9 +18,9 @@ from transcription.htr.records import ItemError
 
 logger = logging.getLogger(__name__)
 
-# Of one call. Engines that look at all lines before they read the first hold so many at most, some 30 MB; the largest
-# batch of any (trocr on a GPU) is half of it.
-MOST_AT_ONCE = 512
+# Of one call. Engines that look at all lines before they read the first hold so many at most, some 60 MB; fewer would
+# make their batches of lines of like width needlessly small.
+MOST_AT_ONCE = 1024
 # Items that do not fit even alone while none was read: then it is not theirs, and the rest waits for better times.
 MOST_MISFITS = 3
 

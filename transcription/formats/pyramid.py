@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import pyvips
 
 from transcription.errors import OutOfMemory, PermanentError
+from transcription.formats.luma_tiles import BadTiles, read_luma
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +41,14 @@ def read_gray(pyramid: Path, max_side: int | None = None) -> tuple[NDArray[np.ui
 
     The long side is at most ``max_side``; pages are never enlarged.
     """
-    width, height = size(pyramid)
-    scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
     with _reading(pyramid):
-        image = _luma(_level_for(pyramid, scale))
-        return _array(_exactly(image, _scaled(width, scale), _scaled(height, scale))), scale
+        full = _level(pyramid, 0)
+        scale = 1.0 if max_side is None else min(1.0, max_side / max(full.width, full.height))
+        page = read_luma(pyramid, _halvings(full, scale))
+        if scale < 1:
+            image = pyvips.Image.new_from_array(page, interpretation="b-w")
+            page = _array(_exactly(image, _scaled(full.width, scale), _scaled(full.height, scale)))
+    return page, scale
 
 
 def read_gray_region(pyramid: Path, x: int, y: int, width: int, height: int, scale: float = 1.0) -> NDArray[np.uint8]:
@@ -158,11 +162,17 @@ def _cut(pyramid: Path, x: int, y: int, width: int, height: int, scale: float) -
 def _level_for(pyramid: Path, scale: float) -> pyvips.Image:
     """The smallest level that is not smaller than ``scale``."""
     full = _level(pyramid, 0)
+    halvings = _halvings(full, scale)
+    return _level(pyramid, halvings) if halvings else full
+
+
+def _halvings(full: pyvips.Image, scale: float) -> int:
+    """The number of the smallest level of the pyramid around ``full`` that is not smaller than ``scale``."""
     levels = full.get_n_pages() if full.get_typeof("n-pages") else 1
     halvings = 0
     while halvings + 1 < levels and 0.5 ** (halvings + 1) >= scale:
         halvings += 1
-    return _level(pyramid, halvings) if halvings else full
+    return halvings
 
 
 def _exactly(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
@@ -197,8 +207,8 @@ def _level(pyramid: Path, halvings: int) -> pyvips.Image:
 def _reading(pyramid: Path) -> Iterator[None]:
     try:
         yield
-    except pyvips.Error as error:
-        if "out of memory" in str(error):
+    except (pyvips.Error, BadTiles) as error:
+        if "out of memory" in str(error).lower():
             raise OutOfMemory(f"There is not enough memory for the stored image {pyramid.name}.") from error
         raise PermanentError(
             f"The stored image {pyramid.name} is missing or damaged: prepare its page again.", code="pyramid-unreadable"

@@ -6,7 +6,8 @@ Distances are Levenshtein's with unit costs (rapidfuzz).
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress
+from operator import ne
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,15 @@ Pair = tuple[int | None, int | None]  # index on the left, index on the right; N
 LIKELY_SAME_LINE = 0.5
 # One reference line may be found as up to so many neighbouring lines (a wide gap in a table row, a torn page).
 MOST_PIECES = 3
+# Beyond so many differences it is quicker to align two sequences than to see how they align.
+MOST_PLAIN = 6
 
 
 def stretches(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[bool, range, range]]:
     """The fewest-edits alignment as alternating stretches (equal?, indices on the left, indices on the right)."""
-    if len(left) == len(right):
-        unlike = [k for k, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
-        if len(unlike) <= 1:  # there is but one such alignment, and it is plain to see
-            edges = [0, unlike[0], unlike[0] + 1, len(left)] if unlike else [0, len(left)]
-            ranges = [range(first, last) for first, last in pairwise(edges)]
-            return [(k != 1, each, each) for k, each in enumerate(ranges) if each]
+    unlike = differences(left, right)
+    if unlike is not None:
+        return _by_position(unlike, len(left))
     runs: list[tuple[bool, range, range]] = []
     at_left = at_right = 0
     for block in Levenshtein.editops(left, right).as_matching_blocks():
@@ -38,6 +38,32 @@ def stretches(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple
         if block.size:
             runs.append((True, range(block.a, at_left), range(block.b, at_right)))
     return runs
+
+
+def differences(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int] | None:
+    """Where two sequences of one length differ, if pairing them by position is their only fewest-edits alignment and
+    that is plain to see: what is unlike on the left is nowhere on the right, so nothing else can pair with it."""
+    if len(left) != len(right):
+        return None
+    unlike = list(compress(range(len(left)), map(ne, left, right)))
+    if len(unlike) <= 1 or (len(unlike) <= MOST_PLAIN and not any(left[k] in right for k in unlike)):
+        return unlike
+    return None
+
+
+def _by_position(unlike: list[int], length: int) -> list[tuple[bool, range, range]]:
+    runs: list[tuple[bool, range, range]] = []
+    at = 0
+    for k in unlike:
+        if runs and at == k and not runs[-1][0]:
+            both = range(runs[-1][1].start, k + 1)
+            runs[-1] = (False, both, both)
+        else:
+            if k > at:
+                runs.append((True, range(at, k), range(at, k)))
+            runs.append((False, range(k, k + 1), range(k, k + 1)))
+        at = k + 1
+    return [*runs, (True, range(at, length), range(at, length))] if at < length else runs
 
 
 def align(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:

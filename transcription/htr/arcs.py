@@ -7,10 +7,11 @@ sequence follow each other without gaps, so neighboring columns can be joined.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
 
-from transcription.htr.alignment import monotone, stretches, word_distance
+from transcription.htr.alignment import differences, monotone, stretches, word_distance
 
 Ranges = list[tuple[int, int]]
 
@@ -28,18 +29,22 @@ class Network:
         """``by_spelling`` pairs differing tokens by how alike they are, not by position."""
         self.sequences = sequences
         self.by_spelling = by_spelling
-        self.rows: list[Ranges] = [[(k, k + 1) for k in range(len(sequences[0]))]]
+        self.rows: list[Ranges] = [_singles(range(len(sequences[0])))]
         self._shown = list(sequences[0])  # each column's first token, by which others find it
         for tokens in sequences[1:]:
             self._add(tokens)
 
     def _add(self, tokens: Sequence[str]) -> None:
         """Align one more sequence with the columns; what fits none gets columns of its own."""
+        unlike = differences(self._shown, tokens)
+        if unlike is not None and not (self.by_spelling and any(k - i == 1 for i, k in pairwise(unlike))):
+            self.rows.append(_singles(range(len(tokens))))  # as all below would find
+            return
         row: Ranges = []
         inserted: list[tuple[int, str]] = []  # (the column before which, token)
         for equal, sources, targets in stretches(self._shown, tokens):
             if equal:
-                row += [(k, k + 1) for k in targets]
+                row += _singles(targets)
                 continue
             at, reached = sources.start, targets.start
             for i, j in [*self._pairs(sources, targets, tokens), (sources.stop, targets.stop)]:
@@ -57,22 +62,34 @@ class Network:
                 earlier.insert(i, (last, last))
         self.rows.append(row)
 
+    def _known(self, column: int) -> set[str]:
+        """Every word of a column: a word finds its like whoever read it first."""
+        return {
+            words[row[column][0]] for words, row in zip(self.sequences, self.rows, strict=False) if _holds(row[column])
+        }
+
     def _pairs(self, sources: range, targets: range, tokens: Sequence[str]) -> list[tuple[int, int]]:
         if not sources or not targets:
             return []
         if not self.by_spelling or len(sources) == len(targets) == 1:
             return list(zip(sources, targets, strict=False))
-        costs = []
-        for i in sources:
-            # From the column's nearest word, so that a word finds its like whoever read it first.
-            known = {words[row[i][0]] for words, row in zip(self.sequences, self.rows, strict=False) if _holds(row[i])}
-            costs.append([min([word_distance(word, tokens[j]) for word in known]) for j in targets])
+        known = [self._known(i) for i in sources]
+        if len(sources) == len(targets):
+            # Whoever is not paired by position leaves one out on either side, which alone costs 2.
+            apart = [min([word_distance(word, tokens[j]) for word in of]) for of, j in zip(known, targets, strict=True)]
+            if sum(apart) < 2.0:
+                return list(zip(sources, targets, strict=True))
+        costs = [[min([word_distance(word, tokens[j]) for word in of]) for j in targets] for of in known]
         if len(sources) == 1:
             return [(sources.start, targets.start + _last_least(costs[0]))]
         if len(targets) == 1:
             return [(sources.start + _last_least([cost for [cost] in costs]), targets.start)]
         matched = monotone(costs, [1.0] * len(sources), [1.0] * len(targets))
         return [(sources[i], targets[j]) for i, j in matched]
+
+
+def _singles(tokens: range) -> Ranges:
+    return list(zip(tokens, range(tokens.start + 1, tokens.stop + 1), strict=True))
 
 
 def _last_least(costs: list[float]) -> int:

@@ -113,7 +113,8 @@ def _counts(correlation: float, most: int) -> tuple[float, ...]:
 
 def mean_score(scores: Sequence[float]) -> float:
     """Mean clipped to [0, 1]; 0 where a score is not a number."""
-    return clipped(sum(scores) / len(scores))
+    mean = sum(scores) / len(scores)
+    return mean if 0.0 <= mean <= 1.0 else clipped(mean)
 
 
 def clipped(score: float) -> float:

@@ -105,14 +105,14 @@ class _Arc:
 
     def scores(self, tokens: list[str], row: Ranges) -> list[float]:
         """For each range of ``tokens`` in ``row``, the highest of its readers' scores; for none that of the whole."""
-        starts = [(voter, group.place(first, last)) for group, first, last in self.places for voter in group.voters]
+        readers = [(voter, group.place(first, last)) for group, first, last in self.places for voter in group.voters]
         if len(tokens) < len(self.text):
             edges = list(accumulate(map(len, tokens), initial=0))
-            tops = [max([v.score(at + i, at + j) for v, (at, _) in starts]) for i, j in pairwise(edges)]
-        elif len(starts) == 1:
-            tops = [clipped(score) for score in self.reader.chars[self.place[0] : self.place[1]]]
+            tops = [max([v.score(at + i, at + j) for v, (at, _) in readers]) for i, j in pairwise(edges)]
         else:
-            tops = [max(map(clipped, each)) for each in zip(*[v.chars[i:j] for v, (i, j) in starts], strict=True)]
+            tops = list(map(max, zip(*[v.chars[i:j] for v, (i, j) in readers], strict=True)))
+            if not all(0.0 <= top <= 1.0 for top in tops):
+                tops = [max(map(clipped, each)) for each in zip(*[v.chars[i:j] for v, (i, j) in readers], strict=True)]
         return [tops[first] if last > first else self.best for first, last in row]
 
 
@@ -195,13 +195,19 @@ def _voter(given: PassReading) -> Voter:
         weight=weight,
         text=text,
         words=words,
-        means=[mean_score(chars[start:end]) for start, end in words],
+        means=_means(chars, words),
         chars=chars,
         spans=spans,
         mean=mean,
         power=weight * max(LEAST_WEIGHT, mean),
         offers=tuple(offers_of(text, record.nbest)) if len(record.nbest) > 1 else (),
     )
+
+
+def _means(chars: Sequence[float], words: Sequence[tuple[int, int]]) -> list[float]:
+    """``mean_score`` of each word, all at once: most of a vote's words are never asked about again."""
+    means = [sum(chars[start:end]) / (end - start) for start, end in words]
+    return means if all(0.0 <= mean <= 1.0 for mean in means) else list(map(clipped, means))
 
 
 def _grouped(voters: Sequence[Voter]) -> list[_Group]:
@@ -256,29 +262,33 @@ def _offers(network: list[Ranges], groups: list[_Group]) -> dict[int, dict[str, 
 
 def _arcs(column: Ranges, groups: list[_Group], electorate: Electorate) -> list[_Arc]:
     """The column's different words (and "" for none) with their mass, strongest first."""
+    places = [(group, first, last) for group, (first, last) in zip(groups, column, strict=True)]
+    texts = [g.words[first] if last == first + 1 else " ".join(g.words[first:last]) for g, first, last in places]
+    surest = [g.surest[first] if last == first + 1 else g.surest_of(first, last) for g, first, last in places]
+    if texts.count(texts[0]) == len(texts):
+        best = max(surest, key=itemgetter(0))
+        group, first, last = places[surest.index(best)]
+        everyone, place = electorate.everyone, group.place(first, last)
+        return [_Arc(texts[0], everyone, places, *best, place, electorate.mass(everyone), 1.0)]
     found: dict[str, _Arc] = {}
-    for group, (first, last) in zip(groups, column, strict=True):
-        one = last == first + 1
-        text = group.words[first] if one else " ".join(group.words[first:last])
-        score, reader = group.surest[first] if one else group.surest_of(first, last)
+    for text, where, (score, reader) in zip(texts, places, surest, strict=True):
         arc = found.get(text)
+        group, first, last = where
         if arc is None:
-            place = group.place(first, last)
-            found[text] = _Arc(text, group.chosen, [(group, first, last)], score, reader, place)
+            found[text] = _Arc(text, group.chosen, [where], score, reader, group.place(first, last))
             continue
         arc.chosen |= group.chosen
-        arc.places.append((group, first, last))
+        arc.places.append(where)
         if score > arc.best:
             arc.best, arc.reader, arc.place = score, reader, group.place(first, last)
     arcs = list(found.values())
-    if len(arcs) == 1:
-        arcs[0].mass, arcs[0].support = electorate.mass(arcs[0].chosen), 1.0
-        return arcs
     for arc in arcs:
         arc.mass = electorate.mass(arc.chosen)
     total = sum([arc.mass for arc in arcs])
     for arc in arcs:
         arc.support = arc.mass / total
+    if len({round(arc.mass, 9) for arc in arcs}) == len(arcs):  # nothing ties: the rest of the rank decides nothing
+        return sorted(arcs, key=lambda arc: -arc.mass)
     return sorted(arcs, key=lambda arc: _rank(arc, electorate))
 
 
@@ -291,8 +301,10 @@ def _rank(arc: _Arc, electorate: Electorate) -> tuple[float, float, float, bool,
 
 def _winner(arcs: list[_Arc], electorate: Electorate) -> _Winner | None:
     """The word of a column, or None where most of the mass says that there is none; a tie keeps the word."""
+    if len(arcs) == 1:
+        return _as_read(arcs[0]) if arcs[0].text else None
     spoken = [arc for arc in arcs if arc.text]
-    nothing = sum(arc.support for arc in arcs if not arc.text)
+    nothing = sum([arc.support for arc in arcs if not arc.text])
     if not spoken or nothing > 0.5 + 1e-9:
         return None
     top = spoken[0]
@@ -313,6 +325,11 @@ def _compose(top: _Arc, spoken: list[_Arc], electorate: Electorate) -> _Winner |
     alike = [arc for arc in spoken if Levenshtein.normalized_similarity(top.text, arc.text) >= SIMILAR]
     if len(alike) < 2:
         return None
+    others = 0
+    for arc in alike[1:]:
+        others |= arc.chosen
+    if round(top.mass, 9) > round(electorate.mass(others), 9):
+        return None  # every character of the word itself would win
     tokens = [_characters(arc.text) for arc in alike]
     rows = Network(tokens).rows
     shown = [[of[k] if to > k else "" for k, to in row] for of, row in zip(tokens, rows, strict=True)]
@@ -321,7 +338,10 @@ def _compose(top: _Arc, spoken: list[_Arc], electorate: Electorate) -> _Winner |
     shares: list[float] = []
     scores: list[float] = []
     for column, best in zip(zip(*shown, strict=True), surest, strict=True):
-        part, share, score = _character(column, best, alike, electorate)
+        if column.count(column[0]) == len(column):
+            part, share, score = column[0], 1.0, max(best)
+        else:
+            part, share, score = _character(column, best, alike, electorate)
         if part:
             parts.append(part)
             scores.append(score)
@@ -341,10 +361,8 @@ def _compose(top: _Arc, spoken: list[_Arc], electorate: Electorate) -> _Winner |
 def _character(
     column: Sequence[str], best: Sequence[float], arcs: list[_Arc], electorate: Electorate
 ) -> tuple[str, float, float]:
-    """The strongest character ("" for none) of a column, with its share of the vote and best score; ``column`` and
-    ``best`` are each arc's character and score."""
-    if column.count(column[0]) == len(column):
-        return column[0], 1.0, max(best)
+    """The strongest character ("" for none) of a disputed column, with its share of the vote and best score; ``column``
+    and ``best`` are each arc's character and score."""
     chosen: dict[str, Chosen] = {}
     scores: dict[str, float] = {}
     for part, score, arc in zip(column, best, arcs, strict=True):
@@ -375,12 +393,12 @@ def _word(winner: _Winner, arcs: list[_Arc], agreement: float, electorate: Elect
         min_char=winner.low,
         mean_char=winner.mean,
         support=winner.support,
-        runner_up=max((arc.support for arc in rest), default=0.0),
+        runner_up=max([arc.support for arc in rest], default=0.0),
         alternatives=len(rest),
         votes=votes,
         agreement=agreement,
     )
-    total = sum(arc.mass for arc in arcs)
+    total = sum([arc.mass for arc in arcs])
     return WordVote(
         text=winner.text,
         score=winner.support * total / (total + UNSEEN) * winner.mean,

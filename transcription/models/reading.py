@@ -32,7 +32,7 @@ class Reading(models.Model):
     chars = Thousandths(models.SmallIntegerField(), default=list, help_text="score per character, thousandths")
     spans = Thousandths(models.SmallIntegerField(), default=list, help_text="start, end of each character, thousandths")
     nbest_texts = ArrayField(models.TextField(), default=list, help_text="other texts that were weighed, best first")
-    nbest_shares = ArrayField(
+    nbest_shares = Thousandths(
         models.SmallIntegerField(), default=list, help_text="share of this text and of each other one, thousandths"
     )
     milliseconds = models.FloatField(default=0)

@@ -5,19 +5,24 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, starmap
+from typing import TypeVar
 
 from transcription.errors import EngineFailure
-from transcription.htr.records import Hypothesis, ItemError, ReadingRecord
+from transcription.htr.checks.repetition import looped_lines
+from transcription.htr.records import Hypothesis, ItemError, PageText, ReadingRecord
 from transcription.htr.text import clean
 
 LONGEST_LINE = 2_000  # characters; the longest of 40,000 lines of ground truth has 190
+LONGEST_PAGE, MOST_LINES = 40_000, 1_000  # a broadsheet of small print has a third of it
 MOST_HYPOTHESES = 32
 LONGEST_MESSAGE = 500
 ROUNDING = 1e-3  # a score may lie so far outside [0, 1]: half precision
 MOST_RESULTS = 2, 100  # times the lines there are, and so many more; an engine that gives more has lost its count
+
+Record = TypeVar("Record", ReadingRecord, PageText)
 
 
 def checked(results: Iterable[object], lines: Sized) -> Iterator[ReadingRecord | ItemError]:
@@ -26,14 +31,24 @@ def checked(results: Iterable[object], lines: Sized) -> Iterator[ReadingRecord |
 
     Raises EngineFailure when the engine does not stop giving results.
     """
+    return starmap(checked_result, _placed(results, lines, "lines"))
+
+
+def checked_pages(results: Iterable[object], pages: Sized) -> Iterator[PageText | ItemError]:
+    """As ``checked``, for readings of whole pages."""
+    return starmap(checked_page, _placed(results, pages, "pages"))
+
+
+def _placed(results: Iterable[object], items: Sized, called: str) -> Iterator[tuple[object, int]]:
+    """The results that belong to one of ``items``, and to which."""
     times, more = MOST_RESULTS
     for number, result in enumerate(results):
-        if number >= times * len(lines) + more:
-            raise EngineFailure(f"The engine gave {number} results for {len(lines)} lines and did not stop.")
+        if number >= times * len(items) + more:
+            raise EngineFailure(f"The engine gave {number} results for {len(items)} {called} and did not stop.")
         key = getattr(result, "key", None)
         place = int(key) if isinstance(key, numbers.Integral) else -1
-        if 0 <= place < len(lines):
-            yield checked_result(result, place)
+        if 0 <= place < len(items):
+            yield result, place
 
 
 def checked_result(result: object, key: int) -> ReadingRecord | ItemError:
@@ -43,13 +58,27 @@ def checked_result(result: object, key: int) -> ReadingRecord | ItemError:
     Characters that cleaning leaves keep their scores; where it joins some (NFC), each gets the mean of all, for which
     is whose cannot be said any more.
     """
+    return _whole(result, key, ReadingRecord, _checked)
+
+
+def checked_page(result: object, key: int) -> PageText | ItemError:
+    """As ``checked_result``, for a page: each line's text and scores. Lines that only repeat those before them, as a
+    model says them that has lost its place, are left out, and lines of which nothing is left; ``raw`` keeps them. A
+    page that is endless or whose scores are no numbers fails as a whole: nobody could say where the rest stands.
+    """
+    return _whole(result, key, PageText, _checked_page)
+
+
+def _whole(
+    result: object, key: int, kind: type[Record], check: Callable[[Record], Record | ItemError]
+) -> Record | ItemError:
     if isinstance(result, ItemError):
         message = clean(str(result.message))[:LONGEST_MESSAGE] or "the engine did not say why."
         return ItemError(key, clean(str(result.code))[:40] or "error", message)
-    if not isinstance(result, ReadingRecord):
+    if not isinstance(result, kind):
         return ItemError(key, "bad-result", f"the engine gave a {type(result).__name__} where a reading was expected.")
     try:
-        return _checked(replace(result, key=key))
+        return check(replace(result, key=key))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         return ItemError(key, "bad-result", f"the engine gave a reading that cannot be stored ({error}).")
 
@@ -61,18 +90,56 @@ def _checked(record: ReadingRecord) -> ReadingRecord | ItemError:
     chars = _shares(record.chars)
     if chars is None:
         return ItemError(record.key, "bad-scores", "the engine gave scores that are not numbers from 0 to 1.")
-    text, spans = clean(record.text), record.spans
+    spans = record.spans
     if len(spans) != len(record.text) or any(len(span) != 2 for span in spans) or _shares(chain(*spans)) is None:
         spans = ()  # where a character stands is a bonus
-    if text != record.text:
-        kept = _kept(record.text, text)
-        if kept is None:
-            chars, spans = (sum(chars) / len(chars),) * len(text), ()
-        else:
-            chars, spans = tuple(chars[place] for place in kept), tuple(spans[place] for place in kept if spans)
-    milliseconds = record.milliseconds if math.isfinite(record.milliseconds) and record.milliseconds >= 0 else 0.0
-    nbest = _nbest(record.nbest, text)
+    text, chars, kept = _cleaned(record.text, chars)
+    spans = tuple(spans[place] for place in kept) if spans and kept is not None else ()
+    milliseconds, nbest = _duration(record.milliseconds), _nbest(record.nbest, text)
     return replace(record, text=text, chars=chars, spans=spans, milliseconds=milliseconds, nbest=nbest)
+
+
+def _checked_page(record: PageText) -> PageText | ItemError:
+    count = max(len(record.raw), sum(map(len, record.lines)))
+    if count > LONGEST_PAGE or len(record.lines) > MOST_LINES:
+        said = f"{count:,} characters in {len(record.lines):,} lines for one page"
+        most = f"{LONGEST_PAGE:,} and {MOST_LINES:,} are the most"
+        return ItemError(record.key, "endless-text", f"the engine gave {said}, where {most}; it may repeat itself.")
+    lines: list[str] = []
+    scores: list[tuple[float, ...]] = []
+    for line, given in zip(record.lines, record.chars, strict=True):
+        chars = _shares(given)
+        if chars is None:
+            return ItemError(record.key, "bad-scores", "the engine gave scores that are not numbers from 0 to 1.")
+        if len(chars) != len(line):
+            raise ValueError(f"{len(chars)} scores for {len(line)} characters")
+        text, chars, _ = _cleaned(line, chars)
+        lines.append(text)
+        scores.append(chars)
+    looped = set(looped_lines(lines))
+    kept = [row for row, line in enumerate(lines) if line and row not in looped]
+    return replace(
+        record,
+        lines=tuple(lines[row] for row in kept),
+        chars=tuple(scores[row] for row in kept),
+        milliseconds=_duration(record.milliseconds),
+    )
+
+
+def _duration(milliseconds: float) -> float:
+    return milliseconds if math.isfinite(milliseconds) and milliseconds >= 0 else 0.0
+
+
+def _cleaned(text: str, chars: tuple[float, ...]) -> tuple[str, tuple[float, ...], Sequence[int] | None]:
+    """``text`` as it may be stored, its characters' scores, and where they stood; None where some were made of
+    others."""
+    cleaned = clean(text)
+    if cleaned == text:
+        return text, chars, range(len(text))
+    kept = _kept(text, cleaned)
+    if kept is None:
+        return cleaned, (sum(chars) / len(chars),) * len(cleaned), None
+    return cleaned, tuple(chars[place] for place in kept), kept
 
 
 def _kept(before: str, after: str) -> list[int] | None:

@@ -58,10 +58,11 @@ LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
     Step.PROMISE: weigh_audits,
     Step.REPLACE: replace,
 }
-# Rows of a turn's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims are
-# as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.
+# Rows of a process's first claim. Engines differ a thousandfold in how long a page's pass takes them, so later claims
+# are as many rows as are worth a few seconds: large batches for the quick ones, no long holding for the slow ones.
 CLAIM_SIZE = {Queue.CPU: 6, Queue.ENGINE: 9}
-CLAIM_SECONDS, LEAST_CLAIM, LARGEST_CLAIM = 4.0, 3, 36
+CLAIM_SECONDS, LEAST_CLAIM, LARGEST_CLAIM = 8.0, 3, 64
+claim_size = dict(CLAIM_SIZE)  # of the next claim; a turn goes on where the last one ended
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 TURN_SECONDS = 30.0  # then the task ends and rings for itself, so that an orderly stop never waits long
 
@@ -92,10 +93,9 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         load_due_engines()  # before anything is claimed: a worker killed while it loads has nobody's page in hand
     report_worker(name=worker_name(), queue=name, engine_digests=digests)
     taken = 0
-    limit = CLAIM_SIZE[name]
     ends = monotonic() + TURN_SECONDS
     while not stopping():
-        claim = queue.claim(queue=name, worker=worker_name(), limit=limit, engine_digests=digests)
+        claim = queue.claim(queue=name, worker=worker_name(), limit=claim_size[name], engine_digests=digests)
         if claim is None:
             return taken
         taken += len(claim.work)
@@ -103,7 +103,7 @@ def drain(name: Queue, *, stopping: Callable[[], bool] = lambda: False) -> int:
         if not _perform(name, claim, stopping):
             return taken  # the sweeper rings again: no point in knocking at a closed door as fast as we can
         if name == Queue.ENGINE:
-            limit = _worth_a_few_seconds((monotonic() - began) / len(claim.work))
+            claim_size[name] = _worth_a_few_seconds((monotonic() - began) / len(claim.work))
         worn = name == Queue.ENGINE and watch.is_over_ceiling()
         report_worker(name=worker_name(), queue=name, engine_digests=digests)
         if worn or monotonic() > ends:

@@ -10,7 +10,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from statistics import mean
 
 from transcription.engines.halving import in_halves
@@ -20,8 +19,9 @@ from transcription.htr.page_alignment import LayoutText, PlacedText, align_page
 from transcription.htr.records import Hints, ItemError, LineGeometry, PageImage, PageText, ReadingRecord
 from transcription.models import LayoutLine, Page, PageReading, Reading, Run, Work
 from transcription.steps import flow
+from transcription.steps.checked_readings import LONGEST_LINE, checked_pages
 from transcription.steps.metering import paying
-from transcription.steps.page_image import page_image
+from transcription.steps.page_image import page_image, too_large_now
 from transcription.steps.profiles import registry
 from transcription.steps.queue import fail, finishing
 
@@ -47,7 +47,11 @@ def read_pages(
     started = time.perf_counter()
     page_reader = registry().page_reader(engine)
     with paying(page_reader, name=engine, works=works, keys=keys, token=token, progress=progress) as reader:
-        for result in in_halves(partial(reader.read_pages, hints=hints), images, retrying=progress):
+
+        def read(pages: Iterator[PageImage]) -> Iterator[PageText | ItemError]:
+            return checked_pages(reader.read_pages(pages, hints), works)
+
+        for result in in_halves(read, images, retrying=progress):
             work = waiting.pop(result.key, None)
             now = time.perf_counter()
             if work is not None:
@@ -80,6 +84,9 @@ def _images(waiting: dict[int, Work], token: uuid.UUID) -> Iterator[PageImage]:
         except LonghandError as error:
             del waiting[index]
             _give_up(work, token, error)
+        except MemoryError:
+            del waiting[index]
+            _give_up(work, token, too_large_now())
 
 
 def _places(work: Work) -> list[LayoutLine]:
@@ -131,7 +138,7 @@ def _write(
             Reading.objects.bulk_create(
                 Reading.from_record(each, run_id=run.pk, pass_version_id=reading.pass_version_id)
                 for each in records
-                if each.key in wanted
+                if each.key in wanted and len(each.text) <= LONGEST_LINE
             )
             flow.after_stage_read(page=page, run=run, stage=work.stage, lane=work.lane)
     except LostLease as lost:

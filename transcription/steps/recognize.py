@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from transcription.engines.halving import in_halves
 from transcription.errors import EngineFailure, LonghandError, LostLease, OutOfMemory
@@ -28,6 +29,9 @@ from transcription.steps.read_page import read_pages, reads_pages_only
 from transcription.steps.vocabulary import words_at
 
 logger = logging.getLogger(__name__)
+
+_CUTTERS = 2  # threads; decoding and most of cutting let others run
+_Cut = tuple[dict[int, Gray], dict[int, float]]  # of a page: its lines' images by line, what ink_of found
 
 
 @dataclass(slots=True)
@@ -95,40 +99,48 @@ def _read_lines(
 
 
 def _crops(jobs: dict[int, _Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
-    """Cut and enhance the lines of all jobs. The next page's image is read while the engine works on this one's."""
+    """Cut and enhance the lines of all jobs. The next pages are decoded and cut while this one's lines are enhanced and
+    the engine works; so many whole images are held at once as there are threads."""
     pages: dict[int, list[_Job]] = defaultdict(list)
     for job in jobs.values():
         assert job.work.page_id is not None
         pages[job.work.page_id].append(job)
-    with ThreadPoolExecutor(1, thread_name_prefix="crops") as reader:
-        order = list(pages.items())
-        images = Page.objects.in_bulk(list(pages))
-        coming = reader.submit(_image, images, order[0][0])
-        for index, (_, group) in enumerate(order):
-            waited_for = coming
-            if index + 1 < len(order):
-                coming = reader.submit(_image, images, order[index + 1][0])
+    images = Page.objects.in_bulk(list(pages))
+    order = iter(pages.items())
+    with ThreadPoolExecutor(_CUTTERS, thread_name_prefix="crops") as cutters:
+        coming: deque[tuple[list[_Job], Future[_Cut]]] = deque()
+        while True:
+            for page_id, group in islice(order, _CUTTERS - len(coming)):
+                coming.append((group, cutters.submit(_cut, images.get(page_id), page_id, _places_of(group))))
+            if not coming:
+                return
+            group, cut = coming.popleft()
             try:
-                yield from _cut(waited_for.result(), group, keys, token)
+                yield from _enhanced(cut.result(), group, keys, token)
             except LonghandError as error:
                 _give_up_all(group, token, error)
             except MemoryError:
                 _give_up_all(group, token, too_large_now())
 
 
-def _image(pages: Mapping[int, Page], page_id: int) -> Gray:
-    if page_id not in pages:
-        raise LostLease(f"Page {page_id} was deleted while it waited to be read.")
-    return page_image(pages[page_id])
-
-
-def _cut(image: Gray, group: list[_Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
+def _places_of(group: list[_Job]) -> list[LayoutLine]:
     run = group[0].work.run
     assert run is not None
     assert run.layout_id is not None
-    places = list(LayoutLine.objects.filter(layout_id=run.layout_id))
+    return list(LayoutLine.objects.filter(layout_id=run.layout_id))
+
+
+def _cut(page: Page | None, page_id: int, places: list[LayoutLine]) -> _Cut:
+    """The images of a page's lines, by line, and their ink. Asks the database nothing: it runs in other threads."""
+    if page is None:
+        raise LostLease(f"Page {page_id} was deleted while it waited to be read.")
+    image = page_image(page)
     lines = {place.line_id: cut_line(image, place.geometry) for place in places}
-    ink = ink_of(places, lines)
+    return lines, ink_of(places, lines)
+
+
+def _enhanced(cut: _Cut, group: list[_Job], keys: list[tuple[int, int]], token: uuid.UUID) -> Iterator[LineImage]:
+    lines, ink = cut
     for job in group:
         job.ink = ink
         wanted = set(job.work.lines) if job.work.lines is not None else None

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from django.conf import settings
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.fake_endpoint import FakeEndpoint
 from transcription.engines.base import Recognizer
 from transcription.engines.model_store.store import ModelStore
-from transcription.engines.registry import Registry
-from transcription.errors import LonghandError
+from transcription.engines.openai import OpenAiEndpoint
+from transcription.engines.registry import EngineDeclaration, Registry
+from transcription.errors import EndpointBusy, LonghandError, ServiceUnavailable, WeightsError
 from transcription.htr.records import Gray, Hints, ItemError, LineImage, ReadingRecord
 from transcription.steps.checked_readings import checked_result
 
@@ -42,6 +44,8 @@ CASES = [
     Case("tesseract", ahead=1),
     Case("small-trocr", ahead=MOST_AHEAD),
     Case("small-llava", ahead=8),
+    Case("small-visionllm", ahead=MOST_AHEAD),
+    Case("endpoint", ahead=4),
 ]
 
 
@@ -192,9 +196,9 @@ def test_its_memory_does_not_grow_with_what_it_read(engine: Recognizer, lines: l
 
 
 def test_two_processes_name_its_state_alike_and_it_is_told_without_loading(
-    case: Case, engines: Registry, brought: ModelStore
+    case: Case, engines: Registry, brought: ModelStore, declared: Mapping[str, EngineDeclaration]
 ) -> None:
-    fresh = Registry(settings.ENGINES, ModelStore(brought.folder), runtime={"threads": 9, "device": "auto"})
+    fresh = Registry(declared, ModelStore(brought.folder), runtime={"threads": 9, "device": "auto"})
     if case.name not in fresh.names():
         pytest.skip("the extra it needs is not installed")
     assert fresh.digest(case.name) == engines.digest(case.name), "how fast it may read is no part of it"
@@ -217,3 +221,39 @@ def test_tesseract_that_fails_is_said_line_by_line(monkeypatch: pytest.MonkeyPat
     result = read(engine, lines[:1])[0]
     assert isinstance(result, ItemError)
     assert "Tesseract failed" in result.message
+
+
+def test_an_endpoint_that_fails_is_said_line_by_line_and_one_that_is_gone_by_a_typed_error(
+    endpoint: FakeEndpoint, engines: Registry, lines: list[Gray]
+) -> None:
+    engine = engines.recognizer("endpoint")
+    endpoint.script = ["garbage"]
+    [result] = read(engine, lines[:1]).values()
+    assert isinstance(result, ItemError), "what is no answer is that line's error"
+    assert len(result.message) > 10
+    endpoint.script = ["error", "drop", "ok"]
+    assert isinstance(read(engine, lines[:1])[0], ReadingRecord), "what may pass is tried again"
+    endpoint.script = ["refuse:401"] * 8
+    with pytest.raises(LonghandError) as raised:
+        read(engine, lines[:1])
+    assert raised.value.code
+    endpoint.script = []
+    gone = OpenAiEndpoint(name="gone", url="http://127.0.0.1:9/v1", model="m", prompt="Transcribe.")
+    with pytest.raises((ServiceUnavailable, EndpointBusy)):
+        read(gone, lines[:1])
+
+
+def test_a_vision_model_whose_parts_do_not_belong_together_is_refused_before_it_reads(
+    brought: ModelStore, tmp_path: Path
+) -> None:
+    if "small-visionllm" not in brought.names():
+        pytest.skip("the extra it needs is not installed")
+    folder = tmp_path / "model"
+    shutil.copytree(brought.folder / "small-visionllm", folder)
+    projection = next(folder.glob("*.safetensors"))
+    projection.write_bytes(projection.read_bytes()[:-64])
+    from transcription.engines.visionllm import VisionLlm
+
+    with pytest.raises(WeightsError) as raised:
+        VisionLlm(folder)
+    assert len(raised.value.message) > 10

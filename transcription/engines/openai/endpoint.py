@@ -128,6 +128,8 @@ class Reader:
                         answer = self._finish(flying.pop(future), future)
                         if answer is not None:
                             yield answer
+                if (why := self._why_ended()) is not None:  # of the last call
+                    raise why
             finally:
                 # Whoever reads the results went away, or something broke: what is under way is paid for and kept.
                 for future, item in flying.items():

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -26,6 +27,8 @@ DITTO = frozenset(
     hip hurrah hurra holy saint st ste m mr mrs vive amen £ s de le du the of
     """.split()  # noqa: SIM905 as a list it would be a page
 )
+# A page reader loops by lines: so many lines at most, so often in a row, are no page that somebody wrote.
+LONGEST_STANZA, LEAST_TURNS = 6, 5
 _FIGURES = re.compile(r"\d+")
 
 
@@ -37,6 +40,32 @@ def repetition(text: str) -> str:
     if unit:
         return quoted(unit)
     return _said_before(folded.split())
+
+
+def looped_lines(lines: Sequence[str]) -> list[int]:
+    """Which of a page's lines only say again what those before them said, by index.
+
+    Only lines that are the same to the letter count, figures included: registers repeat their formulas, not their
+    dates, and columns of "idem" say little.
+    """
+    looped: set[int] = set()
+    for period in range(1, LONGEST_STANZA + 1):
+        for start, run in _runs([one == other for one, other in zip(lines[period:], lines, strict=False)]):
+            unit = words_only(plain(shortened(" ".join(lines[start : start + period]))))
+            told = "".join(word for word in unit if word not in DITTO)
+            if run + period >= LEAST_TURNS * period and sum(map(str.isalpha, told)) >= LEAST_COVERED:
+                looped.update(range(start + period, start + period + run))
+    return sorted(looped)
+
+
+def _runs(same: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where each run of True begins, and its length."""
+    at = 0
+    for true, run in groupby(same):
+        length = len(list(run))
+        if true:
+            yield at, length
+        at += length
 
 
 def _unit(text: str) -> str:
