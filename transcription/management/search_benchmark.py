@@ -10,24 +10,23 @@ import itertools
 import json
 import random
 import statistics
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from project import services
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
+from transcription.management.bench_rows import copy_into
+from transcription.management.throwaway import throwaway_database
 from transcription.models import (
     Collection,
     Document,
@@ -69,7 +68,7 @@ class Made:
 
 def measure_search(*, lines: int, queries: int, say: Callable[[str], object]) -> dict[str, Any]:
     """Milliseconds of whole answers (search and what is shown of its first 20 lines), by the kind of query."""
-    with _database(say):
+    with throwaway_database(say):
         made = _fill(lines, say)
         say("measuring")
         return {
@@ -79,27 +78,6 @@ def measure_search(*, lines: int, queries: int, say: Callable[[str], object]) ->
             "megabytes": _megabytes(),
             "milliseconds": _measured(made, queries, say),
         }
-
-
-@contextmanager
-def _database(say: Callable[[str], object]) -> Iterator[None]:
-    """A throw-away database, on a server of its own where Longhand brings its own."""
-    with tempfile.TemporaryDirectory(prefix="longhand-bench-") as name:
-        folder = Path(name) / "services"
-        if settings.EMBEDDED_DATABASE:
-            say("starting PostgreSQL")
-            started = services.start(folder, valkey=False, durable=False)
-            connection.settings_dict["HOST"] = unquote(started.database_url.rpartition("host=")[2])
-        connection.close()
-        before = connection.settings_dict["NAME"]
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            yield
-        finally:
-            connection.creation.destroy_test_db(before, verbosity=0)
-            connection.close()
-            if settings.EMBEDDED_DATABASE:
-                services.stop(folder)
 
 
 def _vocabulary(chance: random.Random) -> list[str]:
@@ -142,7 +120,7 @@ def _fill(lines: int, say: Callable[[str], object]) -> Made:
             say(f"{start * LINES_A_PAGE:,} of {lines:,} lines")
     say("indexing")
     rows = ((collection, word, skeleton(word), n) for collection, words in counts.items() for word, n in words.items())
-    _copy_into("searchword", ["collection_id", "word", "skeleton", "lines"], rows)
+    copy_into("searchword", ["collection_id", "word", "skeleton", "lines"], rows)
     made.words = sum(map(len, counts.values()))
     with connection.schema_editor() as editor:
         for model in _INDEXED:
@@ -230,12 +208,10 @@ def _copy(
                 (line, page.pk, page.collection_id, page.document_id, revision, page.state, weight_of(rank, line),
                  confidence, now, *vector, "")
             )  # fmt: skip
-    _copy_into("line", ["id", "page_id"], lines)
-    _copy_into(
-        "layoutline", ["layout_id", "line_id", "position", "baseline", "polygon", "region", "production"], places
-    )
-    _copy_into("transcriptrevision", ["id", "line_id", "number", "text", "source", "mixed", "created_at"], revisions)
-    _copy_into(
+    copy_into("line", ["id", "page_id"], lines)
+    copy_into("layoutline", ["layout_id", "line_id", "position", "baseline", "polygon", "region", "production"], places)
+    copy_into("transcriptrevision", ["id", "line_id", "number", "text", "source", "mixed", "created_at"], revisions)
+    copy_into(
         "searchline",
         ["line_id", "page_id", "collection_id", "document_id", "revision_id", "state", "weight", "confidence",
          "written_at", "said", "other", "every", "digest"],
@@ -258,15 +234,6 @@ def _voted(word: str, typed: bool, made: Made, chance: random.Random) -> dict[st
     if chance.random() < 0.002:
         made.misread.append(word)
     return {"text": _misread(word, chance), "alternatives": [{"text": word, "support": 0.4, "passes": ["b"]}]}
-
-
-def _copy_into(table: str, columns: Sequence[str], rows: Any) -> None:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY transcription_{table} ({', '.join(columns)}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
 
 
 def _megabytes() -> dict[str, int]:
