@@ -92,7 +92,7 @@ def test_the_grey_of_a_colour_page_is_that_of_its_colours_however_they_are_store
     assert np.abs(gray - exact).mean() < 2
 
 
-@pytest.mark.parametrize("at", [0.4, 0.9])
+@pytest.mark.parametrize("at", [0.2, 0.6])
 def test_a_pyramid_that_is_cut_off_is_said_to_be_damaged(tmp_path: Path, at: float) -> None:
     path = tmp_path / "p.tif"
     write_pyramid(pyvips.Image.new_from_array(np.random.default_rng(1).integers(0, 256, (700, 600, 3), np.uint8)), path)
