@@ -4,6 +4,7 @@
     ├── TransientError            try again with back-off; becomes permanent when the tries run out
     │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
     │   ├── OutOfMemory           a batch was too large for its device
+    │   ├── StorageFull           the disk has no room for what is to be stored
     │   ├── EngineTimeout         an engine made no progress in its time
     │   └── Postponed             now is not the time; the work waits, uncounted
     │       ├── BudgetSpent       a cap on tokens or money leaves no room
@@ -46,6 +47,10 @@ class ServiceUnavailable(TransientError):
 
 class OutOfMemory(TransientError):
     code = "out-of-memory"
+
+
+class StorageFull(TransientError):
+    code = "storage-full"
 
 
 class EngineTimeout(TransientError):

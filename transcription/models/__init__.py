@@ -9,9 +9,11 @@ from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
+from transcription.models.fixity import FixityEvent, FixityOutcome
 from transcription.models.imported import Alignment, ImportedTranscript
+from transcription.models.incoming import IncomingFile, IncomingState, UploadLimit
 from transcription.models.layout import Layout, LayoutLine, Line, Production
-from transcription.models.original import Original, Upload
+from transcription.models.original import KnownFiles, Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
@@ -43,7 +45,12 @@ __all__ = [
     "Document",
     "Export",
     "Failure",
+    "FixityEvent",
+    "FixityOutcome",
     "ImportedTranscript",
+    "IncomingFile",
+    "IncomingState",
+    "KnownFiles",
     "Lane",
     "Layout",
     "LayoutLine",
@@ -81,6 +88,7 @@ __all__ = [
     "Trial",
     "Turner",
     "Upload",
+    "UploadLimit",
     "Vocabulary",
     "Vote",
     "Work",

@@ -9,6 +9,8 @@ class Document(models.Model):
     collection = models.ForeignKey("transcription.Collection", on_delete=models.CASCADE, related_name="documents")
     title = models.CharField(max_length=250)
     identifier = models.CharField(max_length=120, blank=True)
+    # A person has put pages in order: those up to this id stand where they were put, later ones follow by name.
+    ordered_through = models.BigIntegerField(null=True, help_text="page id; null: all are ordered by file name")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db.models import Max
 
-from transcription.formats.decode import Limits, probe
+from transcription.formats.decode import probe
 from transcription.models import Document, Page, Step, Work
 from transcription.steps.arrange import arrange_pages
 from transcription.steps.files import local_path
 from transcription.steps.queue import enqueue, finishing
+from transcription.steps.replace_scan import take_over
+from transcription.steps.upload_limits import limits_of_original, too_many_pages
 
 
 def unpack(work: Work, token: uuid.UUID) -> None:
@@ -19,10 +20,16 @@ def unpack(work: Work, token: uuid.UUID) -> None:
     original = work.original
     assert original is not None
     with local_path(original.file) as path:
-        info = probe(path, original.name, limits())
+        limits = limits_of_original(original)
+        info = probe(path, original.name, limits.decoder)
     with finishing(work, token):
         # Not its key: who splits a spread adds a page of it, and holds a page that is moved here.
         document = Document.objects.select_for_update(no_key=True).get(pk=original.document_id)
+        if original.replaces is not None and take_over(original, original.replaces, info.frames, lane=work.lane):
+            arrange_pages(document)
+            return
+        if document.pages.count() + len(info.frames) > limits.document_pages:
+            raise too_many_pages(original.name, document.title, limits)
         last = document.pages.aggregate(last=Max("position"))["last"] or 0
         pages = Page.objects.bulk_create(
             Page(
@@ -41,8 +48,3 @@ def unpack(work: Work, token: uuid.UUID) -> None:
         for page in pages:
             enqueue(step=Step.PREPARE, collection_id=work.collection_id, lane=work.lane, page_id=page.pk)
         arrange_pages(document)
-
-
-def limits() -> Limits:
-    """The limits of what may be decoded, from the settings."""
-    return Limits(max_frames=settings.MAX_PAGES, max_pixels=settings.MAX_PIXELS, max_side=settings.MAX_SIDE)
