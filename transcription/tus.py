@@ -152,7 +152,7 @@ def _told(file: IncomingFile, response: HttpResponse) -> HttpResponse:
     if file.state == IncomingState.RECEIVING:
         response["Upload-Expires"] = http_date(incoming.expires_at(file).timestamp())
     else:
-        response["Longhand-State"] = file.state
+        response["Longhand-State"] = str(file.state)
     return response
 
 

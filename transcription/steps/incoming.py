@@ -138,15 +138,15 @@ def receive(file: IncomingFile, body: Body, *, offset: int, length: int, checksu
     What came of a connection that broke is kept and acknowledged. Raises WrongOffset, BeingReceived, Settled,
     BadChecksum, StorageFull (what was acknowledged stays), and BadInput for a file that cannot be used.
     """
-    if length > file.size - offset:
-        sentence = _("More of “%(name)s” was sent than was announced. Send it again.")
-        raise BadInput(sentence % {"name": file.name}, code="too-long")
     check_room(length)
     with _held(file) as handle:
         start = _where_to_go_on(file, handle)
         if start != offset:
             sentence = _("“%(name)s” goes on at byte %(offset)d.")
             raise WrongOffset(sentence % {"name": file.name, "offset": start}, start)
+        if start + length > file.size:
+            sentence = _("More of “%(name)s” was sent than was announced. Send it again.")
+            raise BadInput(sentence % {"name": file.name}, code="too-long")
         sha = hashlib.sha256() if start == 0 else None
         try:
             end = _append(file, handle, body, start, start + length, checksum, sha)
@@ -274,8 +274,9 @@ def forget(file: IncomingFile) -> None:
     with _held(file):
         if file.state not in (IncomingState.RECEIVING, IncomingState.UNDECIDED):
             raise Settled(_("“%(name)s” has arrived already.") % {"name": file.name})
+        path = _path(file)
         file.delete()
-        _path(file).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def _settle(file: IncomingFile, digest: str, choice: KnownFiles) -> None:
