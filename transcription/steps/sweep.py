@@ -22,13 +22,16 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
+from transcription.steps.incoming import forget_expired
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.search_index import settle_marks
 from transcription.steps.trials import forget_trials
+from transcription.steps.verify import MOST_VERIFYING, Verifier
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
 
+TIDY_EVERY = 600.0  # seconds between two looks for half-sent files whose time is over
 MOST_INDEXING = 2.0  # seconds between two sweeps; what is left waits for the next
 
 
@@ -95,11 +98,19 @@ def _is_due(queue: str) -> bool:
 
 
 def sweep_forever(*, stopping: Callable[[], bool]) -> None:
-    """Sweep until told to stop; survives the database's absence."""
+    """Sweep until told to stop; survives the database's absence. Originals are hashed again and half-sent files
+    forgotten meanwhile."""
+    verifier, tidied_at = Verifier(), -TIDY_EVERY
     while not stopping():
         try:
             sweep_once()
             settle_marks(seconds=MOST_INDEXING)
+            verifier.go_on(MOST_VERIFYING)
+            if time.monotonic() - tidied_at > TIDY_EVERY:
+                forget_expired()
+                tidied_at = time.monotonic()
+        except OSError as error:  # of the storage: what cannot be looked at now is looked at later
+            logger.warning("The storage does not answer (%s); trying again.", error)
         except DatabaseError as error:
             logger.warning("The database does not answer (%s); trying again.", error)
             connection.close()

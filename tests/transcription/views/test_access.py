@@ -58,6 +58,8 @@ OF_COLLECTION = {
 }
 PROGRAMS = {"upload_files", "upload_file"}  # asked by scripts, which a login form would not help
 OF_OTHERS = {
+    "document_order": ("get", Role.STAFF, 200),
+    "limits_save": ("post", Role.ADMIN, 302),
     "failure_retry": ("post", Role.STAFF, 302),
     "member_remove": ("post", Role.ADMIN, 302),
     "term_kind": ("post", Role.STAFF, 302),
@@ -123,6 +125,7 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "transcript_withdraw": lambda: [create_imported_transcript(page=page).pk],
         "collection_control": lambda: [collection.pk, "pause"],
         "upload": lambda: [create_upload(collection=collection).pk],
+        "document_order": lambda: [page.document_id],
         "upload_manifest": lambda: [create_upload(collection=collection).pk],
         "upload_files": lambda: [create_upload(collection=collection).pk],
         "upload_file": lambda: [create_upload(collection=collection).pk, uuid.uuid4()],
