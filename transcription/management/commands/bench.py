@@ -1,6 +1,6 @@
 """`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search]`: what the parts of
 reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and lines drawn
-here; with --search what a search costs. JSON."""
+here; with --search what a search costs; with --upload what a browser's upload costs. JSON."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.search_benchmark import measure_search
+from transcription.management.upload_benchmark import measure_upload
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
@@ -62,6 +63,11 @@ class Command(BaseCommand):
         )
         only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
+        only.add_argument(
+            "--upload", nargs="?", type=int, const=2000, metavar="FILES", help="only uploads from a browser, beside PUT"
+        )
+        parser.add_argument("--kilobytes", type=int, default=300, help="of each uploaded file")
+        parser.add_argument("--large", type=int, default=2048, metavar="MIB", help="size of one more file; 0: none")
         parser.add_argument("--lines", type=int, default=1_000_000)
 
     def handle(
@@ -75,6 +81,17 @@ class Command(BaseCommand):
         recognize: str | None,
         **options: Any,
     ) -> None:
+        if options["upload"]:
+            with tempfile.TemporaryDirectory() as folder:
+                found = measure_upload(
+                    Path(folder),
+                    files=options["upload"],
+                    kilobytes=options["kilobytes"],
+                    large_mb=options["large"],
+                    rounds=runs,
+                )
+            self.stdout.write(json.dumps({"machine": _machine(), "upload": found}, indent=2))
+            return
         if options["vote"]:
             report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
             self.stdout.write(json.dumps(report, indent=2))
