@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from transcription.errors import BadInput
@@ -53,19 +54,13 @@ def limits_of(collection: Collection, user: AbstractBaseUser | None) -> UploadLi
     Those of the collection go before those of all collections; none exceeds the installation's.
     """
     most = limits_of_installation()
-    role = role_in(collection, user)
-    if role is None:
-        return most
-    rows = UploadLimit.objects.filter(Q(collection=collection) | Q(collection=None), role=role)
-    return _narrowed(most, list(rows.order_by(F("collection").asc(nulls_last=True))))
-
-
-def role_in(collection: Collection, user: AbstractBaseUser | None) -> Role | None:
-    """The role whose limits bind ``user``; None for whom none do."""
     if user is None or getattr(user, "is_superuser", False):
-        return None
-    held = Membership.objects.filter(collection=collection, user_id=user.pk).values_list("role", flat=True).first()
-    return Role(held) if held else Role.STAFF
+        return most
+    held = Membership.objects.filter(collection=collection, user_id=user.pk).values("role")[:1]
+    rows = UploadLimit.objects.filter(
+        Q(collection=collection) | Q(collection=None), role=Coalesce(Subquery(held), Value(str(Role.STAFF)))
+    )
+    return _narrowed(most, list(rows.order_by(F("collection").asc(nulls_last=True))))
 
 
 def limits_of_original(original: Original) -> UploadLimits:
