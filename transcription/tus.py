@@ -117,19 +117,21 @@ def _create(request: HttpRequest, upload: Upload, address: Address) -> HttpRespo
     if not path.strip():
         raise BadInput(_("The file came without a name. Send it again with one."), code="no-name")
     modified = told.get("modified", "")
+    limits = limits_of(upload.collection, upload.uploader)
     file = incoming.begin(
         upload=upload,
+        limits=limits,
         path=path,
         size=_number(request, "Upload-Length"),
         modified=int(modified) if re.fullmatch(r"-?\d{1,16}", modified) else None,
         promised_sha256=told.get("sha256", ""),
     )
     length = int(request.META.get("CONTENT_LENGTH") or 0)
-    if file._state.adding:
-        if length and request.content_type == CONTENT_TYPE:
-            incoming.receive(file, RequestBody(request), offset=0, length=length, checksum=_checksum(request))
-        if file._state.adding:
-            file.save(force_insert=True)
+    if length and request.content_type == CONTENT_TYPE:
+        body, checksum = RequestBody(request), _checksum(request)
+        incoming.receive(file, body, offset=0, length=length, checksum=checksum, limits=limits)
+    if file._state.adding and file.state == IncomingState.RECEIVING:
+        file.save(force_insert=True)
     response = HttpResponse(status=201)
     response["Location"] = address(file.pk)
     return _told(file, response)

@@ -5,6 +5,8 @@ import { chosen, dropped } from "./upload/choose.js";
 import { Sender } from "./upload/sender.js";
 
 const STATUS_EVERY = 2000;
+const STATUS_WHILE_SENDING = 10000; // what is opened meanwhile can wait: the server is busy receiving
+const DRAW_EVERY = 250;
 const RATE_WINDOW = 8000;
 const SAY_EVERY = 10000;
 const ASKED_AT_ONCE = 500;
@@ -30,6 +32,7 @@ let statusTimer = 0;
 let undescribed = []; // whole files about which a person is to be asked
 let describing = 0;
 let drawing = 0;
+let drawnAt = -DRAW_EVERY;
 
 const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const size = (bytes) => {
@@ -332,10 +335,11 @@ const rate = (bytes) => {
 };
 
 const draw = () => {
-  drawing ||= requestAnimationFrame(() => {
+  drawing ||= setTimeout(() => {
     drawing = 0;
+    drawnAt = performance.now();
     show();
-  });
+  }, Math.max(0, drawnAt + DRAW_EVERY - performance.now()));
 };
 
 const show = () => {
@@ -390,7 +394,7 @@ window.addEventListener("beforeunload", (event) => {
 // --- What became of the files that arrived
 
 const pollStatus = () => {
-  if (!statusTimer) statusTimer = setTimeout(readStatus, STATUS_EVERY);
+  statusTimer ||= setTimeout(readStatus, sender.left ? STATUS_WHILE_SENDING : STATUS_EVERY);
 };
 
 const readStatus = async () => {

@@ -26,6 +26,7 @@ from transcription.errors import StorageFull
 from transcription.models import IncomingFile, IncomingState, Original, Role, Upload, Work
 from transcription.steps import incoming
 from transcription.steps.invariants import violations
+from transcription.steps.upload_limits import limits_of_installation
 from transcription.steps.verify import verify_original
 
 PIECES = 3
@@ -154,9 +155,9 @@ def test_a_disk_that_fills_up_refuses_what_does_not_fit_and_loses_nothing(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     upload, data = started(), scan(700)
-    first = incoming.begin(upload=upload, path="Box/p1.png", size=len(data))
+    first = incoming.begin(upload=upload, limits=limits_of_installation(), path="Box/p1.png", size=len(data))
     incoming.receive(first, io.BytesIO(data), offset=0, length=len(data))
-    second = incoming.begin(upload=upload, path="Box/p2.png", size=2 * len(data))
+    second = incoming.begin(upload=upload, limits=limits_of_installation(), path="Box/p2.png", size=2 * len(data))
     monkeypatch.setattr(incoming, "CHECKPOINT", 2**17)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\0" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize - 300_000))
@@ -176,7 +177,7 @@ def test_a_disk_that_fills_up_refuses_what_does_not_fit_and_loses_nothing(
     assert second.sha256 == hashlib.sha256(whole).hexdigest()
     settings.MIN_FREE_BYTES = 2 * 2**20
     with pytest.raises(StorageFull):
-        incoming.begin(upload=upload, path="Box/p3.png", size=2**20)
+        incoming.begin(upload=upload, limits=limits_of_installation(), path="Box/p3.png", size=2**20)
     assert {verify_original(original) for original in Original.objects.all()} == {"intact"}
     assert not violations()
     connection.close_if_unusable_or_obsolete()

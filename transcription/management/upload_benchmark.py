@@ -72,7 +72,7 @@ PLAIN_INPUT = """() => {
 
 def draw_files(folder: Path, *, files: int, kilobytes: int) -> None:
     """Images of about this size, all different, in folders; their numbers have no leading zeros."""
-    side = max(64, int((kilobytes * 1000 / 0.72) ** 0.5))
+    side = max(64, int((kilobytes * 1000 / 0.556) ** 0.5))
     stream = io.BytesIO()
     Image.effect_noise((side, side), 80).save(stream, "JPEG", quality=75)
     picture = stream.getvalue()

@@ -31,7 +31,7 @@ from transcription.models.incoming import LONGEST_PATH, fingerprint
 from transcription.steps.disk import check_room, told_when_full
 from transcription.steps.files import scratch_folder
 from transcription.steps.store import LONGEST_TITLE, Arrived, Likeness, Received, store
-from transcription.steps.upload_limits import check_size, limits_of
+from transcription.steps.upload_limits import UploadLimits, check_size, limits_of
 
 CHUNK = 2**16  # what a connection that breaks down has received at most without its being written
 CHECKPOINT = 8 * 2**20  # what a process that is killed has received at most without its being acknowledged
@@ -98,18 +98,19 @@ def title_of(path: str) -> str:
 
 
 def begin(
-    *, upload: Upload, path: str, size: int, modified: int | None = None, promised_sha256: str = ""
+    *,
+    upload: Upload,
+    limits: UploadLimits,
+    path: str,
+    size: int,
+    modified: int | None = None,
+    promised_sha256: str = "",
 ) -> IncomingFile:
-    """A file that is about to be sent, saved with its first bytes or by the caller; or the one that this upload has
-    stored already, when only the answer was lost. Raises BadInput, StorageFull."""
+    """A file that is about to be sent, saved with its first bytes or by the caller. Raises BadInput, StorageFull."""
     path = tidy_path(path)
-    mark = fingerprint(path, size, modified)
-    stored = upload.files.filter(fingerprint=mark, state=IncomingState.STORED).select_related("original").first()
-    if stored is not None:
-        return stored
     file = IncomingFile(upload=upload, collection=upload.collection, path=path, size=size, modified=modified)
-    file.fingerprint, file.promised_sha256 = mark, promised_sha256.lower()
-    check_size(file.name, size, limits_of(upload.collection, upload.uploader))
+    file.fingerprint, file.promised_sha256 = fingerprint(path, size, modified), promised_sha256.lower()
+    check_size(file.name, size, limits)
     check_room(size)
     return file
 
@@ -132,7 +133,15 @@ def acknowledged(file: IncomingFile) -> int:
 # --- Receiving
 
 
-def receive(file: IncomingFile, body: Body, *, offset: int, length: int, checksum: Checksum | None = None) -> None:
+def receive(
+    file: IncomingFile,
+    body: Body,
+    *,
+    offset: int,
+    length: int,
+    checksum: Checksum | None = None,
+    limits: UploadLimits | None = None,
+) -> None:
     """Append ``length`` bytes of ``body`` at ``offset``; settle the file when it is whole.
 
     What came of a connection that broke is kept and acknowledged. Raises WrongOffset, BeingReceived, Settled,
@@ -157,7 +166,7 @@ def receive(file: IncomingFile, body: Body, *, offset: int, length: int, checksu
             if end > file.offset:
                 _acknowledge(file, end)
             return
-        _settle(file, sha.hexdigest() if sha else _digest(handle), KnownFiles(file.upload.known_files))
+        _settle(file, sha.hexdigest() if sha else _digest(handle), KnownFiles(file.upload.known_files), limits)
 
 
 def _append(
@@ -279,7 +288,7 @@ def forget(file: IncomingFile) -> None:
         path.unlink(missing_ok=True)
 
 
-def _settle(file: IncomingFile, digest: str, choice: KnownFiles) -> None:
+def _settle(file: IncomingFile, digest: str, choice: KnownFiles, limits: UploadLimits | None = None) -> None:
     """Say what becomes of a whole file. Raises BadInput, with the refusal on record."""
     upload = file.upload
     arrived = Arrived(_path(file), file.name, title_of(file.path), digest, file.size)
@@ -292,7 +301,7 @@ def _settle(file: IncomingFile, digest: str, choice: KnownFiles) -> None:
             collection=file.collection,
             upload=upload,
             known_files=choice,
-            limits=limits_of(file.collection, upload.uploader),
+            limits=limits or limits_of(file.collection, upload.uploader),
             original_id=file.pk,
             viewer=upload.uploader,
             then=partial(_note, file, arrived, choice),
@@ -347,6 +356,7 @@ def _stored_beside(file: IncomingFile, digest: str) -> bool:
     if other is None:
         return False
     IncomingFile.objects.filter(pk=file.pk).delete()
+    file.pk = other.pk
     file.original, file.state, file.offset = other.original, IncomingState.STORED, file.size
     return True
 

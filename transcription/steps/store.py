@@ -165,15 +165,19 @@ def _known(
     seen = Q(collection=collection)
     if viewer is not None:
         seen |= Q(collection__in=Collection.objects.visible_to(viewer))
-    same = Original.objects.in_use().filter(seen, sha256=arrived.sha256).select_related("collection", "document")
-    twin = same.order_by(Case(When(collection=collection, then=0), default=1), "received_at").first()
-    if twin is not None and twin.collection_id == collection.pk:
-        return Received(None, twin, Likeness.SAME_BYTES)
+    same = Q(sha256=arrived.sha256)
+    known = same & seen
     if document is not None and viewer is not None:
-        there = Original.objects.in_use().filter(document=document, name=arrived.name).select_related("document")
-        if (namesake := there.order_by("-received_at").first()) is not None:
-            return Received(None, namesake, Likeness.SAME_PLACE)
-    return Received(None, twin, Likeness.ELSEWHERE) if twin is not None else None
+        known |= Q(document=document, name=arrived.name)
+    nearness = Case(When(same & Q(collection=collection), then=0), When(same, then=2), default=1)
+    found = Original.objects.in_use().filter(known).select_related("collection", "document")
+    like = found.order_by(nearness, "received_at").first()
+    if like is None:
+        return None
+    if like.sha256 != arrived.sha256:
+        return Received(None, like, Likeness.SAME_PLACE)
+    here = like.collection_id == collection.pk
+    return Received(None, like, Likeness.SAME_BYTES if here else Likeness.ELSEWHERE)
 
 
 def _copy(stream: BinaryIO, file: BinaryIO, name: str, limits: UploadLimits) -> tuple[str, int]:
