@@ -75,8 +75,8 @@ const post = async (url, body) => {
     try {
       answer = await fetch(url, {
         method: "POST",
-        headers: { "X-CSRFToken": csrf(), "Content-Type": "application/json", Accept: "application/json" },
-        body: JSON.stringify(body),
+        headers: { "X-CSRFToken": csrf(), Accept: "application/json" },
+        body: body instanceof URLSearchParams ? body : new Blob([JSON.stringify(body)], { type: "application/json" }),
       });
     } catch {
       // The network is away: like the files, the question waits for it.
@@ -93,9 +93,11 @@ const post = async (url, body) => {
 
 const begin = async () => {
   if (!places) {
-    beginning ??= post(config.start, {});
+    const transcripts = part("transcripts");
+    beginning ??= post(config.start, new URLSearchParams({ transcripts: transcripts?.value ?? "" }));
     try {
       places = await beginning;
+      if (transcripts) transcripts.disabled = true; // said once for all that is sent together
     } finally {
       beginning = null;
     }

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0022_trials_and_versions'),
+        ('transcription', '0027_counts_for_reports'),
     ]
 
     operations = [

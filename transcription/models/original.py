@@ -24,12 +24,23 @@ class KnownFiles(models.TextChoices):
     REPLACE = "replace", _("replace scan")
 
 
+class Beside(models.TextChoices):
+    """What transcripts are that come in the same upload as the scans."""
+
+    LEFT_OUT = "", _("left out")
+    TRUTH = "truth", _("ground truth: people made them")
+    DRAFT = "draft", _("drafts: another program made them")
+
+
 class Upload(models.Model):
     """One act of uploading: the files a person sent together, followed on one screen."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="uploads")
     uploader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="uploads")
+    transcripts = models.CharField(
+        _("transcripts beside the scans"), max_length=5, choices=Beside, default=Beside.LEFT_OUT, blank=True
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     known_files = models.CharField(max_length=8, choices=KnownFiles, default=KnownFiles.ASK)
 
@@ -64,6 +75,13 @@ class Original(models.Model):
     file = models.CharField(max_length=200, unique=True, help_text="name in the default storage")
     # Null until the file was opened; then how many pages it holds.
     frames = models.PositiveIntegerField(null=True)
+    # A file that came inside of an archive, which is an original itself.
+    container = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="members")
+    member = models.CharField(max_length=500, blank=True, help_text="its path in the container")
+    remarks = models.JSONField(
+        default=list, help_text="what of an archive was not taken: {name, code, message} of each"
+    )
+    provenance = models.JSONField(default=dict, help_text="where a fetched file comes from, as its manifest says it")
     received_at = models.DateTimeField(auto_now_add=True)
     # Once opened, it has taken over the pages of that one, whose bytes stay.
     replaces = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="replacements")
@@ -80,6 +98,13 @@ class Original(models.Model):
             models.Index(
                 fields=["collection"], name="original_trouble", condition=models.Q(fixity__in=["altered", "missing"])
             ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["container", "member"],
+                name="one_original_a_member",
+                condition=models.Q(container__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:

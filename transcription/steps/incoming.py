@@ -36,6 +36,7 @@ from transcription.steps.upload_limits import UploadLimits, check_size, limits_o
 CHUNK = 2**16  # what a connection that breaks down has received at most without its being written
 CHECKPOINT = 8 * 2**20  # what a process that is killed has received at most without its being acknowledged
 STRAY_AGE = 2 * 86_400  # seconds after which a file that no row knows is nobody's
+BESIDE = "beside"  # the code of a transcript of scans, which is no original
 _PREFIX = "incoming-"
 
 
@@ -321,7 +322,9 @@ def _settle(file: IncomingFile, digest: str, choice: KnownFiles, limits: UploadL
 def _note(file: IncomingFile, arrived: Arrived, choice: KnownFiles, received: Received) -> None:
     """Write on the row what became of the file; runs in the transaction that stores it."""
     like = received.duplicate_of
-    if received.original is not None:
+    if received.beside is not None:  # a transcript: it waits for its scan, or has found it
+        state = IncomingState.STORED
+    elif received.original is not None:
         file.original, file.twin, state = received.original, None, IncomingState.STORED
     elif like is not None and _is_itself(arrived, received):
         file.original, file.twin, state = like, None, IncomingState.STORED
@@ -331,7 +334,7 @@ def _note(file: IncomingFile, arrived: Arrived, choice: KnownFiles, received: Re
         file.original, file.twin, state = like, None, IncomingState.STORED
     else:
         file.original, file.twin, state = None, like, IncomingState.SKIPPED
-    file.code = str(received.likeness) if state == IncomingState.UNDECIDED else ""
+    file.code = BESIDE if received.beside else str(received.likeness) if state == IncomingState.UNDECIDED else ""
     _save(file, state, arrived.sha256)
 
 

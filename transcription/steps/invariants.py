@@ -22,12 +22,12 @@ INVARIANTS: dict[str, str] = {
         SELECT o.id, o.name, o.frames, count(DISTINCT p.frame) AS pages FROM transcription_original o
         LEFT JOIN transcription_page p ON p.original_id = o.id
         WHERE o.frames IS NOT NULL AND NOT EXISTS (
-            SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames IS NOT NULL)
+            SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
         GROUP BY o.id HAVING count(DISTINCT p.frame) <> o.frames""",
     "a scan that was replaced has no pages left": """
         SELECT o.id, o.name, count(p.id) AS pages FROM transcription_original o
         JOIN transcription_page p ON p.original_id = o.id
-        WHERE EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames IS NOT NULL)
+        WHERE EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
         GROUP BY o.id""",
     "a file that is said to be stored is an original of its bytes": """
         SELECT f.id, f.path, f.sha256, o.sha256 AS stored FROM transcription_incomingfile f
@@ -39,7 +39,7 @@ INVARIANTS: dict[str, str] = {
         GROUP BY original_id, frame HAVING array_agg(part ORDER BY part) NOT IN ('{0}', '{1,2}')""",
     "an original that is not opened has open work or an open failure": """
         SELECT o.id, o.name FROM transcription_original o WHERE o.frames IS NULL
-        AND NOT EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
         AND NOT EXISTS (SELECT FROM transcription_work w JOIN transcription_collection c ON c.id = w.collection_id
             WHERE w.original_id = o.id
             AND (w.state IN ('queued', 'running') OR (w.state = 'cancelled' AND c.state = 'cancelled')))
@@ -159,6 +159,15 @@ INVARIANTS: dict[str, str] = {
         AND NOT EXISTS (SELECT FROM transcription_searchmark m WHERE m.page_id IN (p.id, s.page_id))""",
     "no changed page waits for long to be made searchable": """
         SELECT page_id, marked_at FROM transcription_searchmark
+        WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
+    "the counts of reports are what the rows come to": """
+        SELECT collection_id, day, kind, key, sum(value) AS lacking FROM (
+            SELECT collection_id, day, kind, key, value FROM longhand_facts()
+            UNION ALL SELECT collection_id, day, kind, key, -value FROM transcription_dailycount
+            UNION ALL SELECT collection_id, day, kind, key, -value FROM transcription_countchange) both_sides
+        GROUP BY 1, 2, 3, 4 HAVING sum(value) <> 0""",
+    "no page that people worked on waits for long to be judged": """
+        SELECT page_id, marked_at FROM transcription_judgementmark
         WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r

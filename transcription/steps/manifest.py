@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from transcription.errors import BadInput
 from transcription.models import Document, IncomingFile, IncomingState, Upload
 from transcription.models.incoming import fingerprint
-from transcription.steps.incoming import tidy_path, title_of
+from transcription.steps.incoming import BESIDE, tidy_path, title_of
 from transcription.steps.store import LONGEST_TITLE
 from transcription.steps.upload_limits import UploadLimits, check_size, limits_of, too_many_pages
 
@@ -104,7 +104,7 @@ def _rows(upload: Upload, marks: Sequence[str]) -> dict[str, IncomingFile]:
     known = known.select_related("upload", "original", "twin__document", "twin__collection")
     found: dict[str, IncomingFile] = {}
     for row in known:
-        if row.state == IncomingState.STORED and row.original is None:
+        if row.state == IncomingState.STORED and row.original is None and row.code != BESIDE:
             continue  # it was deleted since
         mine = row.upload.uploader_id == upload.uploader_id
         if not mine and row.state in (IncomingState.RECEIVING, IncomingState.UNDECIDED):

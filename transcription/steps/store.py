@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -18,8 +18,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Q, When
 
 from transcription.formats.decode import accepted_kind
-from transcription.formats.kinds import safe_name
-from transcription.models import Collection, Document, KnownFiles, Lane, Original, Step, Upload
+from transcription.formats.kinds import ARCHIVES, Kind, safe_name
+from transcription.models import BesideTranscript, Collection, Document, KnownFiles, Lane, Original, Step, Upload
+from transcription.steps.beside import is_beside, receive_beside
 from transcription.steps.disk import told_when_full
 from transcription.steps.files import put_beside, scratch_folder
 from transcription.steps.queue import enqueue
@@ -52,11 +53,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a file: an original; or, where nothing was stored, the one it is like, and in which way."""
+    """What became of a file: an original; or, where nothing was stored, the one it is like, and in which way; or a
+    transcript of scans that come with it."""
 
     original: Original | None
     duplicate_of: Original | None = None
     likeness: Likeness | None = None
+    beside: BesideTranscript | None = None
 
 
 def receive_file(
@@ -67,6 +70,7 @@ def receive_file(
     stream: BinaryIO,
     document_title: str = "",
     keep_duplicate: bool = False,
+    lane: Lane = Lane.BULK,
 ) -> Received:
     """Store ``stream`` byte for byte as an original of ``collection`` and queue its opening; bytes that the collection
     holds are stored once, unless ``keep_duplicate``.
@@ -74,6 +78,8 @@ def receive_file(
     Raises BadInput for what needs no opening to be refused (empty, too large, of no known kind), StorageFull.
     """
     name = safe_name(name)
+    if is_beside(name, upload):
+        return Received(None, beside=receive_beside(upload=upload, name=name, stream=stream, folder=document_title))
     limits = limits_of(collection, upload.uploader)
     handle, temporary_name = tempfile.mkstemp(dir=scratch_folder(), prefix="receiving-")
     temporary = Path(temporary_name)
@@ -86,6 +92,7 @@ def receive_file(
             upload=upload,
             known_files=KnownFiles.KEEP if keep_duplicate else KnownFiles.ASK,
             limits=limits,
+            lane=lane,
         )
     finally:
         temporary.unlink(missing_ok=True)
@@ -98,6 +105,7 @@ def store(
     upload: Upload,
     known_files: KnownFiles,
     limits: UploadLimits,
+    lane: Lane = Lane.BULK,
     original_id: uuid.UUID | None = None,
     viewer: AbstractBaseUser | None = None,
     then: Callable[[Received], None] = lambda received: None,
@@ -109,10 +117,14 @@ def store(
     fsync of it and its folder, one transaction; ``arrived.path`` stays, so that a crash at any point loses nothing and
     leaves at most an orphan in the storage. Raises BadInput, StorageFull, and IntegrityError where ``then`` does.
     """
-    kind = accepted_kind(arrived.path, arrived.name)
-    title = arrived.title or (
-        arrived.name if kind.value in {"pdf", "tiff"} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
-    )
+    if is_beside(arrived.name, upload):
+        with arrived.path.open("rb") as stream, transaction.atomic():
+            beside = receive_beside(upload=upload, name=arrived.name, stream=stream, folder=arrived.title)
+            received = Received(None, beside=beside)
+            then(received)
+        return received
+    kind = accepted_kind(arrived.path, arrived.name, archives=True)
+    title = arrived.title or _title_of(arrived.name, kind, upload)
     document = collection.documents.filter(title=title[:LONGEST_TITLE]).first()
     known = _known(arrived, collection, document, viewer)
     if known is not None and not _is_wanted(known, known_files):
@@ -141,7 +153,7 @@ def store(
             if known is not None and known_files == KnownFiles.REPLACE and known.likeness == Likeness.SAME_PLACE:
                 original.replaces = known.duplicate_of
             original.save(force_insert=True)
-            enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
+            enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=lane, original_id=original.pk)
             received = Received(original, *((known.duplicate_of, known.likeness) if known else ()))
             then(received)
     except IntegrityError:
@@ -149,6 +161,13 @@ def store(
             default_storage.delete(original.file)
         raise
     return received
+
+
+def _title_of(name: str, kind: Kind, upload: Upload) -> str:
+    """What the document of a file is called that came in no folder."""
+    if kind in ARCHIVES:
+        return PurePosixPath(name).stem
+    return name if kind in {Kind.PDF, Kind.TIFF} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
 
 
 def _is_wanted(known: Received, known_files: KnownFiles) -> bool:

@@ -1,24 +1,32 @@
-"""Open an original: how many pages it holds; make a page row for each and queue their preparation."""
+"""Open an original: how many pages it holds; make a page row for each and queue their preparation. What it holds in
+turn, where it is an archive, become originals themselves."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from django.db.models import Max
 
 from transcription.formats.decode import probe
+from transcription.formats.kinds import ARCHIVES
 from transcription.models import Document, Page, Step, Work
 from transcription.steps.arrange import arrange_pages
+from transcription.steps.beside import take_beside
 from transcription.steps.files import local_path
+from transcription.steps.open_archive import open_archive
 from transcription.steps.queue import enqueue, finishing
 from transcription.steps.replace_scan import take_over
 from transcription.steps.upload_limits import limits_of_original, too_many_pages
 
 
-def unpack(work: Work, token: uuid.UUID) -> None:
+def unpack(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     """Probe the file in a throw-away process, then write its pages. Raises BadInput for what cannot be opened."""
     original = work.original
     assert original is not None
+    if original.kind in ARCHIVES:
+        open_archive(work, original, token, progress)
+        return
     with local_path(original.file) as path:
         limits = limits_of_original(original)
         info = probe(path, original.name, limits.decoder)
@@ -48,3 +56,4 @@ def unpack(work: Work, token: uuid.UUID) -> None:
         for page in pages:
             enqueue(step=Step.PREPARE, collection_id=work.collection_id, lane=work.lane, page_id=page.pk)
         arrange_pages(document)
+    take_beside(original)

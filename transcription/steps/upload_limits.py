@@ -16,8 +16,7 @@ from transcription.formats.limits import Limits
 from transcription.models import Collection, Membership, Original, Role, UploadLimit
 
 MEGABYTE = 2**20
-ARCHIVE_ENTRIES = 20_000
-ARCHIVE_BYTES = 20 * 2**30
+_DECODER = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,14 @@ class UploadLimits:
     @property
     def decoder(self) -> Limits:
         """What the decoder of one file may use."""
-        frames = min(settings.MAX_PAGES, self.document_pages)
-        return Limits(max_frames=frames, max_pixels=self.pixels, max_side=settings.MAX_SIDE)
+        return Limits(
+            max_frames=min(settings.MAX_PAGES, self.document_pages),
+            max_pixels=self.pixels,
+            max_side=settings.MAX_SIDE,
+            max_entries=self.archive_entries,
+            max_entry_bytes=self.file_bytes,
+            max_expansion=self.archive_bytes,
+        )
 
 
 def limits_of_installation() -> UploadLimits:
@@ -43,8 +48,8 @@ def limits_of_installation() -> UploadLimits:
         file_bytes=settings.MAX_FILE_BYTES,
         document_pages=settings.MAX_DOCUMENT_PAGES,
         pixels=settings.MAX_PIXELS,
-        archive_entries=ARCHIVE_ENTRIES,
-        archive_bytes=ARCHIVE_BYTES,
+        archive_entries=_DECODER.max_entries,
+        archive_bytes=_DECODER.max_expansion,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
@@ -19,7 +19,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from transcription import tus
 from transcription.errors import BadInput, Conflict, StorageFull
+from transcription.formats.kinds import ARCHIVES
 from transcription.models import (
+    Beside,
+    BesideTranscript,
     Collection,
     Failure,
     IncomingFile,
@@ -33,6 +36,7 @@ from transcription.models import (
 )
 from transcription.models.fixity import TROUBLE
 from transcription.steps import disk, incoming
+from transcription.steps.beside import beside_counts, why_waiting
 from transcription.steps.manifest import MOST_ENTRIES, Answer, Chosen, Standing, compare
 from transcription.steps.progress import collection_progress
 from transcription.steps.store import Likeness, receive_file
@@ -40,6 +44,7 @@ from transcription.steps.upload_limits import MEGABYTE, limits_of
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
 
 FAILURES_SHOWN = 50
+TOLD = 50
 UNDECIDED_SHOWN = 500
 PIECE_BYTES = 32 * 2**20  # of one request of the browser: proxies limit and buffer them
 
@@ -66,6 +71,7 @@ def _screen(request: SignedInRequest, collection: Collection, upload: Upload | N
         "section": "collections",
         "collection": collection,
         "upload": upload,
+        "transcript_choices": Beside.choices,
         "limits": limits,
         "limit_mb": limits.file_bytes // MEGABYTE,
         "config": {
@@ -103,9 +109,15 @@ def _places(upload: Upload) -> dict[str, str]:
 @require_POST
 @signed_in
 def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
-    """Begin an upload; answers where its files, its manifest and its status are."""
+    """Begin an upload; answers where its files, its manifest and its status are. ``transcripts`` says what .txt, PAGE
+    and ALTO files beside the scans are: truth, draft, or nothing for refusing them."""
     collection = collection_or_404(request, pk)
-    upload = Upload.objects.create(collection=collection, uploader=request.user)
+    transcripts = request.POST.get("transcripts", Beside.LEFT_OUT)
+    upload = Upload.objects.create(
+        collection=collection,
+        uploader=request.user,
+        transcripts=transcripts if transcripts in Beside.values else Beside.LEFT_OUT,
+    )
     return JsonResponse({"id": str(upload.pk)} | _places(upload), status=201)
 
 
@@ -140,7 +152,7 @@ def _put(request: HttpRequest, upload: Upload) -> HttpResponse:
     except (BadInput, StorageFull) as error:
         status = 507 if isinstance(error, StorageFull) else 422
         return JsonResponse({"status": "rejected", "message": error.message, "code": error.code}, status=status)
-    return JsonResponse({"status": "duplicate" if received.original is None else "stored"})
+    return JsonResponse({"status": "stored" if received.original or received.beside else "duplicate"})
 
 
 class WholeBody:
@@ -290,6 +302,7 @@ def _status(upload: Upload) -> dict[str, object]:
     received = Original.objects.filter(upload=upload)
     of_upload = Q(original__in=received) | Q(page__original__in=received, step=Step.PREPARE)
     failures = Failure.objects.open().filter(of_upload).select_related("original", "page__original")
+    counts = beside_counts(upload)
     waiting = Work.objects.filter(of_upload, state__in=[WorkState.QUEUED, WorkState.RUNNING]).count()
     return {
         "upload": upload,
@@ -298,7 +311,22 @@ def _status(upload: Upload) -> dict[str, object]:
         "opened": received.filter(frames__isnull=False).count(),
         "pages": received.aggregate(pages=Sum("frames"))["pages"] or 0,
         "waiting": waiting,
+        "beside": counts,
+        "beside_total": sum(counts.values()),
+        "told": _not_taken(upload, received, settled=not waiting),
         "failures": failures[:FAILURES_SHOWN],
         "failure_count": failures.count(),
         "reason": collection_progress(upload.collection).waiting_reason if waiting else "",
     }
+
+
+def _not_taken(upload: Upload, received: QuerySet[Original], *, settled: bool) -> list[str]:
+    """Sentences about what of the upload was left: in its archives, and transcripts; those that still may find their
+    scan only once nothing is being opened any more (``settled``)."""
+    of_archives = received.filter(kind__in=ARCHIVES).exclude(remarks=[]).values_list("remarks", flat=True)
+    told = [remark["message"] for remarks in of_archives for remark in remarks]
+    state = BesideTranscript.State
+    told += upload.beside.filter(state=state.REFUSED).values_list("message", flat=True)[:TOLD]
+    if settled:
+        told += map(why_waiting, upload.beside.filter(state=state.WAITING).order_by("pk")[:TOLD])
+    return told[:TOLD]
