@@ -62,7 +62,7 @@ class Env(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     web_threads: PositiveInt = Field(8, le=256)
 
-    max_file_mb: PositiveInt = 512
+    max_file_mb: PositiveInt = 4096
     """Largest single upload, in MiB."""
     max_pages: PositiveInt = 2000
     """Most pages one uploaded file may hold."""
@@ -78,6 +78,14 @@ class Env(BaseSettings):
     """How often one token may call the HTTP API, on average."""
     api_burst: PositiveInt = 100
     """How many calls one token may make at once after it has been quiet."""
+    max_document_pages: PositiveInt = 20_000
+    """Most pages one document may come to hold."""
+    min_free_mb: int = Field(1024, ge=0)
+    """MiB of disk that uploads leave free: PostgreSQL and the workers need room to go on."""
+    incoming_days: PositiveInt = 7
+    """Days that a half-sent file is kept for its sender to go on with."""
+    verify_days: PositiveInt = 90
+    """Days within which every stored original is hashed again."""
 
     models: Path | None = None
     """Folder of the models that were brought; empty: models in the data folder."""

@@ -73,16 +73,20 @@ def children(port: int) -> list[Child]:
     engine = threads | {"OMP_NUM_THREADS": str(settings.ENGINE_THREADS)}
     manage = str(ROOT / "manage.py")
     bind = _address(settings.HOST, port)
-    gunicorn = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", bind, "--chdir", str(ROOT)]
-    gunicorn += ["--worker-class", "gthread", "--workers", "1", "--threads", str(settings.WEB_THREADS)]
-    gunicorn += ["--timeout", "120", "--graceful-timeout", "10", "--no-control-socket"]
-    gunicorn += ["--access-logfile", str(settings.LOGS / "access.log")]
     return [
-        Child("web", gunicorn, threads, rank=STOP_WEB, patience=15),
+        Child("web", web(bind, settings.LOGS / "access.log"), threads, rank=STOP_WEB, patience=15),
         Child("cpu", worker("cpu"), threads, rank=STOP_WORKERS),
         Child("engine", worker("engine"), engine, rank=STOP_WORKERS),
         Child("sweep", [sys.executable, manage, "sweep"], threads, rank=STOP_WORKERS, patience=15),
     ]
+
+
+def web(bind: str, access_log: Path) -> list[str]:
+    """Command line of the web process that listens at ``bind`` (host:port)."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", bind, "--chdir", str(ROOT)]
+    gunicorn += ["--worker-class", "gthread", "--workers", "1", "--threads", str(settings.WEB_THREADS)]
+    gunicorn += ["--timeout", "120", "--graceful-timeout", "10", "--no-control-socket"]
+    return [*gunicorn, "--access-logfile", str(access_log)]
 
 
 def worker(queue: str) -> list[str]:

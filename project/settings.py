@@ -247,6 +247,10 @@ MAX_PAGES = _env.max_pages
 MAX_PIXELS = _env.max_pixels
 MAX_SIDE = _env.max_side
 FETCH_HOSTS = _env.fetch_hosts
+MAX_DOCUMENT_PAGES = _env.max_document_pages
+MIN_FREE_BYTES = _env.min_free_mb * 2**20
+INCOMING_DAYS = _env.incoming_days
+VERIFY_DAYS = _env.verify_days
 # Files are not counted in this one; they stream to disk and are measured against MAX_FILE_BYTES as they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000

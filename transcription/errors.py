@@ -5,6 +5,7 @@
     │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
     │   │   └── NotAnswered       a web server has no time; it may say for how long
     │   ├── OutOfMemory           a batch was too large for its device
+    │   ├── StorageFull           the disk has no room for what is to be stored
     │   ├── EngineTimeout         an engine made no progress in its time
     │   └── Postponed             now is not the time; the work waits, uncounted
     │       ├── BudgetSpent       a cap on tokens or money leaves no room
@@ -55,6 +56,10 @@ class NotAnswered(ServiceUnavailable):
 
 class OutOfMemory(TransientError):
     code = "out-of-memory"
+
+
+class StorageFull(TransientError):
+    code = "storage-full"
 
 
 class EngineTimeout(TransientError):

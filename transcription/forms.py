@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ from transcription.errors import BadInput
 from transcription.formats.file_names import DEFAULT, LONGEST, check_template
 from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
 from transcription.htr.languages import COMMON, language_name, language_tag
-from transcription.models import Collection, Document, Export, Membership, Role, Scope, TermKind
+from transcription.models import Collection, Document, Export, Membership, Role, Scope, TermKind, UploadLimit
 from transcription.steps.export_formats import listed_formats
 
 
@@ -147,6 +148,20 @@ class MemberForm(AccessibleForm, forms.Form):
         if user and role != Role.ADMIN and is_last_admin(self.collection, user):
             raise forms.ValidationError(_("A collection needs an admin. Make somebody else admin first."))
         return cleaned
+
+
+class LimitForm(AccessibleForm, forms.ModelForm[UploadLimit]):
+    """What members of one role may bring into a collection; empty: what the installation allows."""
+
+    class Meta:
+        model = UploadLimit
+        fields = ["file_mb", "document_pages", "megapixels", "archive_entries", "archive_mb"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs |= {"class": "input input-small num", "min": 1}
+            field.validators.append(MinValueValidator(1))
 
 
 class ExportForm(AccessibleForm, forms.Form):

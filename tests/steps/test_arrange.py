@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import create_collection, create_document, create_original, create_page, create_work
-from transcription.models import Step
-from transcription.steps.arrange import arrange_pages, natural_key
+from transcription.models import Document, Part, Step
+from transcription.steps.arrange import arrange_pages, move_page, natural_key, order_by_name
 
 pytestmark = pytest.mark.django_db
 
@@ -48,3 +48,27 @@ def test_nothing_moves_while_files_are_still_to_be_opened() -> None:
         create_page(document=document, original=create_original(document=document, name=name), position=position)
     create_work(collection=collection, step=Step.UNPACK, original=create_original(document=document, name="c.jpg"))
     assert arrange_pages(document) == 0
+
+
+def labels(document: Document) -> list[str]:
+    return list(document.pages.order_by("position").values_list("original__name", flat=True))
+
+
+def test_pages_that_a_person_put_in_order_stay_so_and_later_ones_follow_by_name() -> None:
+    document = create_document()
+    pages = {}
+    for name in ("1.jpg", "2.jpg", "3.jpg", "cover.jpg"):
+        pages[name] = create_page(document=document, original=create_original(document=document, name=name))
+    move_page(page=pages["cover.jpg"], position=1)
+    assert move_page(page=pages["1.jpg"], position=99)[-1] == pages["1.jpg"].pk
+    assert labels(document) == ["cover.jpg", "2.jpg", "3.jpg", "1.jpg"]
+    for name in ("10.jpg", "0.jpg"):
+        create_page(document=document, original=create_original(document=document, name=name))
+    other_half = create_page(document=document, original=pages["2.jpg"].original, part=Part.RIGHT)
+    document.refresh_from_db()
+    arrange_pages(document)
+    assert labels(document) == ["cover.jpg", "2.jpg", "2.jpg", "3.jpg", "1.jpg", "0.jpg", "10.jpg"]
+    other_half.refresh_from_db()
+    assert other_half.position == 3, "the other half of a spread stands beside its own"
+    order_by_name(document)
+    assert labels(document) == ["0.jpg", "1.jpg", "2.jpg", "2.jpg", "3.jpg", "10.jpg", "cover.jpg"]

@@ -10,12 +10,14 @@ from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
 from transcription.models.failure import Failure
+from transcription.models.fixity import FixityEvent, FixityOutcome
 from transcription.models.idempotent import IdempotentAnswer
 from transcription.models.imported import Alignment, ImportedTranscript
+from transcription.models.incoming import IncomingFile, IncomingState, UploadLimit
 from transcription.models.job import Inbox, Job, JobState
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.manifest import Manifest
-from transcription.models.original import Beside, Original, Upload
+from transcription.models.original import Beside, KnownFiles, Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
 from transcription.models.profile import ChosenVersion, PassVersion, Profile, ProfileVersion, StagePass
@@ -59,13 +61,18 @@ __all__ = [
     "Document",
     "Export",
     "Failure",
+    "FixityEvent",
+    "FixityOutcome",
     "IdempotentAnswer",
     "ImportedTranscript",
     "Inbox",
+    "IncomingFile",
+    "IncomingState",
     "Job",
     "JobState",
     "JudgedPage",
     "JudgementMark",
+    "KnownFiles",
     "Lane",
     "Layout",
     "LayoutLine",
@@ -108,6 +115,7 @@ __all__ = [
     "Trial",
     "Turner",
     "Upload",
+    "UploadLimit",
     "Vocabulary",
     "Vote",
     "Webhook",

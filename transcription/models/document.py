@@ -14,6 +14,8 @@ class Document(models.Model):
     creator = models.CharField(_("creator"), max_length=200, blank=True)
     rights = models.CharField(_("rights"), max_length=300, blank=True)
     provenance = models.JSONField(default=dict, help_text="what the IIIF manifest says of it that it came from")
+    # A person has put pages in order: those up to this id stand where they were put, later ones follow by name.
+    ordered_through = models.BigIntegerField(null=True, help_text="page id; null: all are ordered by file name")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -8,9 +8,20 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models.collection import Collection, Role
+from transcription.models.fixity import TROUBLE, FixityOutcome
+
+
+class KnownFiles(models.TextChoices):
+    """What is done with a file whose bytes, or whose place in its document, an original has already."""
+
+    ASK = "ask", _("ask")
+    KEEP = "keep", _("keep both")
+    SKIP = "skip", _("skip")
+    REPLACE = "replace", _("replace scan")
 
 
 class Beside(models.TextChoices):
@@ -31,6 +42,7 @@ class Upload(models.Model):
         _("transcripts beside the scans"), max_length=5, choices=Beside, default=Beside.LEFT_OUT, blank=True
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    known_files = models.CharField(max_length=8, choices=KnownFiles, default=KnownFiles.ASK)
 
     def __str__(self) -> str:
         return f"upload {self.id}"
@@ -39,6 +51,14 @@ class Upload(models.Model):
 class OriginalQuerySet(models.QuerySet["Original"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
         return self.filter(collection__in=Collection.objects.visible_to(user, role))
+
+    def in_trouble(self) -> Self:
+        """Those whose stored bytes were not what was received when they were last looked at."""
+        return self.filter(fixity__in=TROUBLE)
+
+    def in_use(self) -> Self:
+        """Those that no better scan has replaced."""
+        return self.exclude(models.Exists(self.model.objects.filter(replaces=models.OuterRef("pk"), frames__gt=0)))
 
 
 class Original(models.Model):
@@ -63,11 +83,22 @@ class Original(models.Model):
     )
     provenance = models.JSONField(default=dict, help_text="where a fetched file comes from, as its manifest says it")
     received_at = models.DateTimeField(auto_now_add=True)
+    # Once opened, it has taken over the pages of that one, whose bytes stay.
+    replaces = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="replacements")
+    verified_at = models.DateTimeField(default=timezone.now, help_text="when its stored bytes were last hashed")
+    fixity = models.CharField(max_length=10, choices=FixityOutcome, default=FixityOutcome.INTACT)
 
     objects = OriginalQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["collection", "sha256"], name="original_duplicate")]
+        indexes = [
+            models.Index(fields=["collection", "sha256"], name="original_duplicate"),
+            models.Index(fields=["document", "name"], name="original_place"),
+            models.Index(fields=["verified_at"], name="original_verified"),
+            models.Index(
+                fields=["collection"], name="original_trouble", condition=models.Q(fixity__in=["altered", "missing"])
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["container", "member"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
+
+from transcription.errors import ServiceUnavailable
 
 
 def scratch_folder() -> Path:
@@ -41,18 +44,62 @@ def put(path: Path, name: str) -> None:
 
     An existing file of that name is replaced (derivatives are made again); originals have names of their own.
     """
-    try:
-        target = Path(default_storage.path(name))
-    except NotImplementedError:
-        with path.open("rb") as file:
-            default_storage.save(name, File(file))
+    target = _place(name)
+    if target is None:
+        _send(path, name)
         path.unlink()
         return
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    _make_folder(target.parent)
     path.replace(target)
     _sync_folder(target.parent)
+
+
+def put_beside(path: Path, name: str) -> None:
+    """The same, but ``path`` stays, until its owner has committed the row that names what was stored."""
+    target = _place(name)
+    if target is None:
+        _send(path, name)
+        return
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        try:
+            os.link(path, unfinished)
+        except OSError:  # on another disk, or on one without hard links
+            _copy(path, unfinished)
+        if target.exists() and target.samefile(unfinished):
+            return  # stored before a crash; renaming one name of a file to another of its names would do nothing
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+
+
+def _place(name: str) -> Path | None:
+    """Where ``name`` is on this machine, its folder made; None in object storage."""
+    try:
+        target = Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
+    _make_folder(target.parent)
+    return target
+
+
+def _send(path: Path, name: str) -> None:
+    default_storage.delete(name)  # where nothing may be overwritten, it would be stored under another name
+    with path.open("rb") as file:
+        stored = default_storage.save(name, File(file))
+    if stored != name:
+        raise ServiceUnavailable(f"The storage took {name} under another name, {stored}; that is tried again.")
+
+
+def _copy(path: Path, target: Path) -> None:
+    with path.open("rb") as source, target.open("wb") as file:
+        shutil.copyfileobj(source, file, 2**20)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def delete_files(names: Iterable[str]) -> None:

@@ -21,12 +21,25 @@ INVARIANTS: dict[str, str] = {
     "an opened original has all of its pages": """
         SELECT o.id, o.name, o.frames, count(DISTINCT p.frame) AS pages FROM transcription_original o
         LEFT JOIN transcription_page p ON p.original_id = o.id
-        WHERE o.frames IS NOT NULL GROUP BY o.id HAVING count(DISTINCT p.frame) <> o.frames""",
+        WHERE o.frames IS NOT NULL AND NOT EXISTS (
+            SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
+        GROUP BY o.id HAVING count(DISTINCT p.frame) <> o.frames""",
+    "a scan that was replaced has no pages left": """
+        SELECT o.id, o.name, count(p.id) AS pages FROM transcription_original o
+        JOIN transcription_page p ON p.original_id = o.id
+        WHERE EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
+        GROUP BY o.id""",
+    "a file that is said to be stored is an original of its bytes": """
+        SELECT f.id, f.path, f.sha256, o.sha256 AS stored FROM transcription_incomingfile f
+        JOIN transcription_original o ON o.id = f.original_id
+        WHERE f.state = 'stored'
+        AND (f.sha256 <> o.sha256 OR f.size <> o.size OR o.collection_id <> f.collection_id)""",
     "a frame is one whole page, or a left and a right one": """
         SELECT original_id, frame, array_agg(part ORDER BY part) AS parts FROM transcription_page
         GROUP BY original_id, frame HAVING array_agg(part ORDER BY part) NOT IN ('{0}', '{1,2}')""",
     "an original that is not opened has open work or an open failure": """
         SELECT o.id, o.name FROM transcription_original o WHERE o.frames IS NULL
+        AND NOT EXISTS (SELECT FROM transcription_original n WHERE n.replaces_id = o.id AND n.frames > 0)
         AND NOT EXISTS (SELECT FROM transcription_work w JOIN transcription_collection c ON c.id = w.collection_id
             WHERE w.original_id = o.id
             AND (w.state IN ('queued', 'running') OR (w.state = 'cancelled' AND c.state = 'cancelled')))

@@ -11,16 +11,16 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from transcription.errors import BadInput
-from transcription.formats.decode import Limits, Listed, list_archive, unpack_archive
+from transcription.formats.decode import Listed, list_archive, unpack_archive
 from transcription.formats.kinds import HEAD_BYTES, Kind, sniff
 from transcription.models import Original, Upload, Work
 from transcription.steps.files import local_path, scratch_folder
 from transcription.steps.queue import finishing
 from transcription.steps.store import receive_file
+from transcription.steps.upload_limits import limits_of_original
 
 _TOGETHER = 40  # files unpacked by one decoder process, and lying beside the media at a time
 _TOGETHER_BYTES = 2**30
@@ -36,8 +36,9 @@ def open_archive(work: Work, original: Original, token: uuid.UUID, progress: Cal
     """
     upload = original.upload
     assert upload is not None
+    limits = limits_of_original(original).decoder
     with local_path(original.file) as path, tempfile.TemporaryDirectory(dir=scratch_folder()) as folder:
-        listed = list_archive(path, original.name, archive_limits())
+        listed = list_archive(path, original.name, limits)
         progress()
         known = set(original.members.values_list("member", flat=True))
         wanted = [entry for entry in listed if entry.path not in known]
@@ -45,7 +46,7 @@ def open_archive(work: Work, original: Original, token: uuid.UUID, progress: Cal
         wanted = [entry for entry in wanted if not entry.fault]
         for batch in _batches(wanted):
             targets = [Path(folder) / str(entry.number) for entry in batch]
-            results = unpack_archive(path, list(zip(batch, targets, strict=True)), archive_limits())
+            results = unpack_archive(path, list(zip(batch, targets, strict=True)), limits)
             for entry, target, error in zip(batch, targets, results, strict=True):
                 found = error or _receive(entry, target, original, upload, several=len(listed))
                 if isinstance(found, BadInput):
@@ -58,11 +59,6 @@ def open_archive(work: Work, original: Original, token: uuid.UUID, progress: Cal
         original.frames = 0
         original.remarks = remarks[:MOST_REMARKS]
         original.save(update_fields=["frames", "remarks"])
-
-
-def archive_limits() -> Limits:
-    """The limits of what may be unpacked, from the settings."""
-    return Limits(max_entry_bytes=settings.MAX_FILE_BYTES)
 
 
 def folder_of(path: str, archive: str) -> str:

@@ -23,8 +23,9 @@ from transcription.steps.framings import cut_of, framing_of_layout, image_files,
 from transcription.steps.layouts import save_layout
 from transcription.steps.profiles import profile_version_of
 from transcription.steps.queue import finishing
+from transcription.steps.replace_scan import is_rescanned
 from transcription.steps.turn import is_worked_on
-from transcription.steps.unpack import limits
+from transcription.steps.upload_limits import limits_of_original
 
 
 def prepare(work: Work, token: uuid.UUID) -> None:
@@ -43,7 +44,8 @@ def prepare(work: Work, token: uuid.UUID) -> None:
     ):
         _verify(original, path)
         image, small = Path(folder) / "page.tif", Path(folder) / "thumb.jpg"
-        extracted = extract(path, original.name, page.frame, image, small, limits(), cut_of(page))
+        decoder = limits_of_original(original).decoder
+        extracted = extract(path, original.name, page.frame, image, small, decoder, cut_of(page))
         # Derivatives are the same whoever makes them: a worker that lost its lease replaces a file by its equal.
         put(image, pyramid)
         put(small, thumbnail)
@@ -55,7 +57,7 @@ def prepare(work: Work, token: uuid.UUID) -> None:
             assert locked is not None
             if locked.image != work.stage:
                 return
-            before = image_files(locked)
+            before, rescanned = image_files(locked), is_rescanned(locked)
             locked.width, locked.height = extracted.width, extracted.height
             locked.transform = extracted.transform
             locked.pyramid, locked.thumbnail = pyramid, thumbnail
@@ -65,16 +67,17 @@ def prepare(work: Work, token: uuid.UUID) -> None:
                 TextLayer.objects.update_or_create(
                     original=original, frame=page.frame, defaults={"text": extracted.text}
                 )
-            _begin(locked, extracted.framing, work.lane)
+            _begin(locked, extracted.framing, work.lane, rescanned)
         if renewed:
             arrange_pages(document)
         transaction.on_commit(partial(delete_files, before - {pyramid, thumbnail}))
     take_beside(original)  # for one that came while the file was being opened, or whose worker was lost just then
 
 
-def _begin(page: Page, framing: Framing, lane: int) -> None:
-    """Read the lines that the page has, where they stand on its new image. Have them found where there are none, and
-    where a machine found them on an image that was not upright and nobody has worked on them since."""
+def _begin(page: Page, framing: Framing, lane: int, rescanned: bool) -> None:
+    """Read the lines that the page has, where they stand on its new image. Have them found where there are none, where
+    a machine found them on an image that was not upright and nobody has worked on them since, and on another scan,
+    unless a person drew them: texts of people go along to the lines that are found in their place."""
     if page.run_id is not None:
         return
     keep = page.layout
@@ -83,6 +86,9 @@ def _begin(page: Page, framing: Framing, lane: int) -> None:
         page.save(update_fields=["layout"])
         turned = (framing.frame_turn + framing.turn - before.frame_turn - before.turn) % 4
         keep = page.layout if not turned or is_worked_on(page) else None
+    if rescanned and page.layout is not None:
+        drawn = Page.objects.with_drawn_lines().filter(pk=page.pk).exists()
+        keep = page.layout if drawn or page.approved_at is not None else None
     job = Job.objects.filter(original=page.original_id).select_related("profile").first()
     version = profile_version_of(page.collection, job.profile if job is not None else None)
     flow.start_run(page=page, profile_version=version, layout=keep, lane=lane)

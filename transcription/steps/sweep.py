@@ -24,16 +24,19 @@ from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
 from transcription.steps.export import expire_exports
+from transcription.steps.incoming import forget_expired
 from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.rollups import fold
 from transcription.steps.search_index import settle_marks
 from transcription.steps.trials import forget_trials
 from transcription.steps.usefulness import keep_weighed
+from transcription.steps.verify import MOST_VERIFYING, Verifier
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
 
+TIDY_EVERY = 600.0  # seconds between two looks for half-sent files whose time is over
 MOST_INDEXING = 2.0  # seconds between two sweeps; what is left waits for the next
 MOST_JUDGING = 1.0  # likewise
 
@@ -103,13 +106,21 @@ def _is_due(queue: str) -> bool:
 
 
 def sweep_forever(*, stopping: Callable[[], bool]) -> None:
-    """Sweep until told to stop; survives the database's absence."""
+    """Sweep until told to stop; survives the database's absence. Originals are hashed again and half-sent files
+    forgotten meanwhile."""
+    verifier, tidied_at = Verifier(), -TIDY_EVERY
     while not stopping():
         try:
             sweep_once()
             settle_marks(seconds=MOST_INDEXING)
             judge_marked(seconds=MOST_JUDGING)
             fold()
+            verifier.go_on(MOST_VERIFYING)
+            if time.monotonic() - tidied_at > TIDY_EVERY:
+                forget_expired()
+                tidied_at = time.monotonic()
+        except OSError as error:  # of the storage: what cannot be looked at now is looked at later
+            logger.warning("The storage does not answer (%s); trying again.", error)
         except DatabaseError as error:
             logger.warning("The database does not answer (%s); trying again.", error)
             connection.close()

@@ -6,10 +6,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from django.conf import settings
 from django.db.models import Max
 
-from transcription.formats.decode import Limits, probe
+from transcription.formats.decode import probe
 from transcription.formats.kinds import ARCHIVES
 from transcription.models import Document, Page, Step, Work
 from transcription.steps.arrange import arrange_pages
@@ -17,6 +16,8 @@ from transcription.steps.beside import take_beside
 from transcription.steps.files import local_path
 from transcription.steps.open_archive import open_archive
 from transcription.steps.queue import enqueue, finishing
+from transcription.steps.replace_scan import take_over
+from transcription.steps.upload_limits import limits_of_original, too_many_pages
 
 
 def unpack(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
@@ -27,10 +28,16 @@ def unpack(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
         open_archive(work, original, token, progress)
         return
     with local_path(original.file) as path:
-        info = probe(path, original.name, limits())
+        limits = limits_of_original(original)
+        info = probe(path, original.name, limits.decoder)
     with finishing(work, token):
         # Not its key: who splits a spread adds a page of it, and holds a page that is moved here.
         document = Document.objects.select_for_update(no_key=True).get(pk=original.document_id)
+        if original.replaces is not None and take_over(original, original.replaces, info.frames, lane=work.lane):
+            arrange_pages(document)
+            return
+        if document.pages.count() + len(info.frames) > limits.document_pages:
+            raise too_many_pages(original.name, document.title, limits)
         last = document.pages.aggregate(last=Max("position"))["last"] or 0
         pages = Page.objects.bulk_create(
             Page(
@@ -50,8 +57,3 @@ def unpack(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
             enqueue(step=Step.PREPARE, collection_id=work.collection_id, lane=work.lane, page_id=page.pk)
         arrange_pages(document)
     take_beside(original)
-
-
-def limits() -> Limits:
-    """The limits of what may be decoded, from the settings."""
-    return Limits(max_frames=settings.MAX_PAGES, max_pixels=settings.MAX_PIXELS, max_side=settings.MAX_SIDE)

@@ -53,7 +53,7 @@ def page_or_404(request: SignedInRequest, pk: int, role: Role = Role.STAFF) -> P
 
 def upload_or_404(request: SignedInRequest, pk: UUID) -> Upload:
     seen = Collection.objects.visible_to(request.user, Role.STAFF)
-    return get_object_or_404(Upload.objects.select_related("collection").filter(collection__in=seen), pk=pk)
+    return get_object_or_404(Upload.objects.select_related("collection", "uploader").filter(collection__in=seen), pk=pk)
 
 
 def original_or_404(request: SignedInRequest, pk: UUID) -> Original:

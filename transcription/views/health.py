@@ -16,9 +16,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from transcription.models import Failure, Queue, Work, Worker, WorkState
+from transcription.models import Failure, Original, Queue, Work, Worker, WorkState
 from transcription.steps.progress import ALIVE_FOR
 from transcription.views.access import SignedInRequest, signed_in
+
+TROUBLE_SHOWN = 50
 
 
 @require_safe
@@ -59,6 +61,7 @@ def status(request: SignedInRequest) -> HttpResponse:
         "workers": [(worker, (now - worker.seen_at).total_seconds()) for worker in workers],
         "alive_for": ALIVE_FOR.total_seconds(),
         "queues": [(queue, queues.get(queue.value)) for queue in Queue],
+        "originals_in_trouble": Original.objects.in_trouble().select_related("collection")[:TROUBLE_SHOWN],
         "failures": Failure.objects.open().count(),
         "expired": Work.objects.filter(state=WorkState.RUNNING, lease_until__lt=now).count(),
     }

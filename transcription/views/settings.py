@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from transcription.forms import CollectionForm, MemberForm, is_last_admin
-from transcription.models import Collection, Membership, Role, WorkState
+from transcription.forms import CollectionForm, LimitForm, MemberForm, is_last_admin
+from transcription.models import Collection, Membership, Role, UploadLimit, WorkState
 from transcription.steps import control
+from transcription.steps.upload_limits import MEGABYTE, limits_of_installation
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.reading_again import say_read_again
 
@@ -24,10 +25,13 @@ def _screen(
     *,
     form: CollectionForm | None = None,
     member_form: MemberForm | None = None,
+    limit_forms: list[LimitForm] | None = None,
 ) -> HttpResponse:
-    wrong = bool((form and form.errors) or (member_form and member_form.errors))
+    forms = [form, member_form, *(limit_forms or [])]
+    wrong = any(each is not None and each.errors for each in forms)
     # A form that failed has already changed its instance: the rest of the screen shows what is stored.
     stored = Collection.objects.get(pk=collection.pk)
+    most = limits_of_installation()
     context: dict[str, Any] = {
         "section": "collections",
         "collection": stored,
@@ -35,6 +39,11 @@ def _screen(
         "member_form": member_form or MemberForm(collection=stored, initial={"role": Role.REVIEWER}),
         "members": stored.memberships.select_related("user").order_by("user__username"),
         "roles": Role.choices,
+        "limit_forms": limit_forms or _limit_forms(stored),
+        "most": most,
+        "most_file_mb": most.file_bytes // MEGABYTE,
+        "most_megapixels": most.pixels // 1_000_000,
+        "most_archive_mb": most.archive_bytes // MEGABYTE,
         "open_work": stored.work.filter(state__in=[WorkState.QUEUED, WorkState.RUNNING]).count(),
         "page_count": stored.pages.count(),
         "spread_count": stored.pages.unsplit_spreads().count(),
@@ -53,6 +62,39 @@ def collection_settings(request: SignedInRequest, pk: int) -> HttpResponse:
         return _screen(request, collection, form=form)
     # Only these columns: workers write served_at of the same row meanwhile.
     form.instance.save(update_fields=list(form.cleaned_data))
+    messages.success(request, _("Saved."))
+    return redirect("transcription:collection_settings", collection.pk)
+
+
+def _limit_forms(collection: Collection, data: QueryDict | None = None) -> list[LimitForm]:
+    """One form a role, with what this collection has of its own."""
+    stored = {limit.role: limit for limit in UploadLimit.objects.filter(collection=collection)}
+    return [
+        LimitForm(
+            data,
+            instance=stored.get(role) or UploadLimit(collection=collection, role=role),
+            prefix=str(role),
+        )
+        for role in Role
+    ]
+
+
+@require_POST
+@signed_in
+def limits_save(request: SignedInRequest, pk: int) -> HttpResponse:
+    """What each role may bring; a role whose fields are all empty has the installation's limits."""
+    collection = collection_or_404(request, pk, Role.ADMIN)
+    forms = _limit_forms(collection, request.POST)
+    valid = [form.is_valid() for form in forms]  # each, so that each shows its faults
+    if not all(valid):
+        return _screen(request, collection, limit_forms=forms)
+    for form in forms:
+        if any(value is not None for value in form.cleaned_data.values()):
+            UploadLimit.objects.update_or_create(
+                collection=collection, role=form.instance.role, defaults=form.cleaned_data
+            )
+        else:
+            UploadLimit.objects.filter(collection=collection, role=form.instance.role).delete()
     messages.success(request, _("Saved."))
     return redirect("transcription:collection_settings", collection.pk)
 

@@ -1,55 +1,52 @@
-"""Uploading: one request a file, streamed from the socket to the disk; then how the opening of the files goes."""
+"""Uploading: what is still to be sent, the tus door, decisions about known files; then how the opening goes."""
 
 from __future__ import annotations
 
-from typing import BinaryIO, cast
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.request import UnreadablePostError
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from transcription.errors import BadInput
-from transcription.formats.kinds import ARCHIVES, safe_name
-from transcription.models import Beside, BesideTranscript, Collection, Failure, Original, Step, Upload, Work, WorkState
+from transcription import tus
+from transcription.errors import BadInput, Conflict, StorageFull
+from transcription.formats.kinds import ARCHIVES
+from transcription.models import (
+    Beside,
+    BesideTranscript,
+    Collection,
+    Failure,
+    IncomingFile,
+    IncomingState,
+    KnownFiles,
+    Original,
+    Step,
+    Upload,
+    Work,
+    WorkState,
+)
+from transcription.models.fixity import TROUBLE
+from transcription.steps import disk, incoming
 from transcription.steps.beside import beside_counts, why_waiting
+from transcription.steps.manifest import MOST_ENTRIES, Answer, Chosen, Standing, compare
 from transcription.steps.progress import collection_progress
-from transcription.steps.store import Received, receive_file
+from transcription.steps.store import Likeness, receive_file
+from transcription.steps.upload_limits import MEGABYTE, limits_of
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
 
-NAME_HEADER, FOLDER_HEADER, KEEP_HEADER = "X-File-Name", "X-Folder-Name", "X-Keep-Duplicate"
 FAILURES_SHOWN = 50
 TOLD = 50
-
-
-class RequestBody:
-    """The body of a request as a file; raises BadInput when the connection ended before all of it came.
-
-    Without that a scan cut off in mid-air would be stored as if it were whole.
-    """
-
-    def __init__(self, request: HttpRequest, expected: int, name: str) -> None:
-        self._request, self._missing, self._name = request, expected, name
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            chunk = self._request.read(size)
-        except UnreadablePostError:
-            chunk = b""
-        self._missing -= len(chunk)
-        if not chunk and self._missing > 0:
-            raise BadInput(
-                _("“%(name)s” did not arrive whole: the connection ended. Send it again.") % {"name": self._name},
-                code="interrupted",
-            )
-        return chunk
+UNDECIDED_SHOWN = 500
+PIECE_BYTES = 32 * 2**20  # of one request of the browser: proxies limit and buffer them
 
 
 @require_GET
@@ -69,28 +66,51 @@ def upload_page(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 
 def _screen(request: SignedInRequest, collection: Collection, upload: Upload | None) -> HttpResponse:
-    context = {
+    limits = limits_of(collection, request.user)
+    context: dict[str, Any] = {
         "section": "collections",
         "collection": collection,
         "upload": upload,
         "transcript_choices": Beside.choices,
-        "limit_mb": settings.MAX_FILE_BYTES // 2**20,
-        "limits": {
+        "limits": limits,
+        "limit_mb": limits.file_bytes // MEGABYTE,
+        "config": {
             "start": reverse("transcription:upload_start", args=[collection.pk]),
-            "collection": reverse("transcription:collection", args=[collection.pk]),
-            "maxBytes": settings.MAX_FILE_BYTES,
+            "pieceBytes": PIECE_BYTES,
+            "places": None,
+            "undecided": [],
         },
     }
     if upload is not None:
         context |= _status(upload)
+        undecided = upload.files.filter(state=IncomingState.UNDECIDED).select_related("twin__document")
+        context["config"] |= {
+            "places": _places(upload),
+            "undecided": [
+                described(file) | {"path": file.path, "size": file.size} for file in undecided[:UNDECIDED_SHOWN]
+            ],
+        }
     return render(request, "transcription/upload.html", context)
+
+
+_PLACES = {
+    "page": "upload",
+    "files": "upload_files",
+    "manifest": "upload_manifest",
+    "decide": "upload_decide",
+    "status": "upload_status",
+}
+
+
+def _places(upload: Upload) -> dict[str, str]:
+    return {name: reverse(f"transcription:{view}", args=[upload.pk]) for name, view in _PLACES.items()}
 
 
 @require_POST
 @signed_in
 def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
-    """Begin an upload; answers where its files and its status are. ``transcripts`` says what .txt, PAGE and ALTO files
-    beside the scans are: truth, draft, or nothing for refusing them."""
+    """Begin an upload; answers where its files, its manifest and its status are. ``transcripts`` says what .txt, PAGE
+    and ALTO files beside the scans are: truth, draft, or nothing for refusing them."""
     collection = collection_or_404(request, pk)
     transcripts = request.POST.get("transcripts", Beside.LEFT_OUT)
     upload = Upload.objects.create(
@@ -98,68 +118,175 @@ def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
         uploader=request.user,
         transcripts=transcripts if transcripts in Beside.values else Beside.LEFT_OUT,
     )
-    places = {name: reverse(f"transcription:{view}", args=[upload.pk]) for name, view in _PLACES.items()}
-    return JsonResponse({"id": str(upload.pk)} | places, status=201)
+    return JsonResponse({"id": str(upload.pk)} | _places(upload), status=201)
 
 
-_PLACES = {"page": "upload", "files": "upload_file", "status": "upload_status"}
+# --- The door
+
+
+def upload_files(request: HttpRequest, pk: UUID, file: UUID | None = None) -> HttpResponse:
+    """Files of an upload by tus; a whole one also by PUT, with its path in X-File-Path (percent-encoded UTF-8).
+
+    A program cannot log in: it is told 401 instead of being sent to a form.
+    """
+    if not request.user.is_authenticated:
+        return JsonResponse({"code": "logged-out", "message": _("You were logged out. Log in again.")}, status=401)
+    upload = upload_or_404(cast(SignedInRequest, request), pk)
+    if request.method == "PUT" and file is None:
+        return _put(request, upload)
+    return tus.answer(request, upload, lambda made: reverse("transcription:upload_file", args=[pk, made]), file)
+
+
+def _put(request: HttpRequest, upload: Upload) -> HttpResponse:
+    path = incoming.tidy_path(unquote(request.headers.get("X-File-Path", "")))
+    body, length = tus.RequestBody(request), int(request.META.get("CONTENT_LENGTH") or 0)
+    try:
+        disk.check_room(length)
+        received = receive_file(
+            collection=upload.collection,
+            upload=upload,
+            name=path.rpartition("/")[2],
+            stream=cast(BinaryIO, WholeBody(body, length, path)),
+            document_title=incoming.title_of(path),
+        )
+    except (BadInput, StorageFull) as error:
+        status = 507 if isinstance(error, StorageFull) else 422
+        return JsonResponse({"status": "rejected", "message": error.message, "code": error.code}, status=status)
+    return JsonResponse({"status": "stored" if received.original or received.beside else "duplicate"})
+
+
+class WholeBody:
+    """A body that is of use only whole; raises BadInput when the connection ended before all of it came."""
+
+    def __init__(self, body: incoming.Body, length: int, name: str) -> None:
+        self._body, self._missing, self._name = body, length, name
+
+    def read(self, size: int) -> bytes:
+        chunk = self._body.read(size)
+        self._missing -= len(chunk)
+        if not chunk and self._missing > 0:
+            sentence = _("“%(name)s” did not arrive whole: the connection ended. Send it again.")
+            raise BadInput(sentence % {"name": self._name}, code="interrupted")
+        return chunk
+
+
+# --- What is still to be sent
 
 
 @require_POST
 @signed_in
-def upload_file(request: SignedInRequest, pk: UUID) -> JsonResponse:
-    """Receive one file, as raw body with its name in X-File-Name (percent-encoded UTF-8), or as multipart ``file``.
+def upload_manifest(request: SignedInRequest, pk: UUID) -> JsonResponse:
+    """How chosen files stand. Asks ``{files: [[path, size, milliseconds], …], before: {document: files}, bytes}``.
 
-    Answers ``{status: stored | duplicate | rejected, message, code, name}``: 200, or 422 where it was rejected.
+    Answers ``{files: {index: {standing, …}}, warning}``, without those that are simply missing; ``bytes``, what was
+    chosen in all, is held against the room on the disk.
     """
     upload = upload_or_404(request, pk)
-    if request.content_type == "multipart/form-data":
-        file = request.FILES.get("file")
-        if file is None:
-            return _rejected("", BadInput(_("No file was sent. Choose one and send it again."), code="no-file"))
-        name, stream = file.name or "", cast(BinaryIO, file)
-    else:
-        name = unquote(request.headers.get(NAME_HEADER, ""))
-        stream = cast(BinaryIO, RequestBody(request, _content_length(request), name))
-    if not name.strip():
-        return _rejected("", BadInput(_("The file came without a name. Send it again with one."), code="no-name"))
-    keep = request.headers.get(KEEP_HEADER) == "yes"
-    folder = unquote(request.headers.get(FOLDER_HEADER, "")).strip()
     try:
-        received = receive_file(
-            collection=upload.collection,
-            upload=upload,
-            name=name,
-            stream=stream,
-            document_title=folder,
-            keep_duplicate=keep,
-        )
-    except BadInput as error:
-        return _rejected(name, error)
-    return _accepted(upload, name, received)
+        asked = json.loads(request.body)
+        chosen = [Chosen(*_checked(entry)) for entry in asked["files"]]
+        before = {str(title): int(count) for title, count in asked.get("before", {}).items()}
+        total = int(asked.get("bytes", 0))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return JsonResponse({"message": _("The list of files could not be read."), "code": "bad-request"}, status=400)
+    if len(chosen) > MOST_ENTRIES:
+        return JsonResponse({"message": _("The list of files is too long."), "code": "too-many"}, status=413)
+    answers = compare(upload, chosen, before)
+    told = {index: _told(each) for index, each in enumerate(answers) if each.standing != Standing.MISSING}
+    return JsonResponse({"files": told, "warning": _warning(total)})
 
 
-def _content_length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or ""
-    return int(length) if length.isdigit() else 0
+def _checked(entry: Any) -> Iterator[Any]:
+    path, size, modified = entry
+    yield str(path).replace("\0", "")
+    yield int(size)
+    yield None if modified is None else int(modified)
 
 
-def _rejected(name: str, error: BadInput) -> JsonResponse:
-    answer = {"status": "rejected", "name": name, "message": error.message, "code": error.code}
-    return JsonResponse(answer, status=422)
+def _told(answer: Answer) -> dict[str, Any]:
+    said: dict[str, Any] = {"standing": answer.standing}
+    if answer.standing == Standing.REFUSED:
+        return said | {"code": answer.code, "message": answer.message, "final": answer.final}
+    if answer.file is not None and answer.standing == Standing.UNDECIDED:
+        return said | described(answer.file)
+    if answer.file is not None and answer.standing == Standing.PARTLY:
+        return said | {"url": _address(answer.file)}
+    return said
 
 
-def _accepted(upload: Upload, name: str, received: Received) -> JsonResponse:
-    if received.original is not None or received.beside is not None:
-        return JsonResponse({"status": "stored", "name": name, "message": "", "code": ""})
-    other = cast(Original, received.duplicate_of)
-    # The same file under the same name is an upload that is continued, or an answer that got lost: no problem to show.
-    code = "here-already" if other.name == safe_name(name) else "duplicate"
-    message = _("“%(name)s” is the same scan as “%(other)s”, which this collection already holds.") % {
-        "name": name,
-        "other": other.name,
-    }
-    return JsonResponse({"status": "duplicate", "name": name, "message": message, "code": code})
+def _address(file: IncomingFile) -> str:
+    return reverse("transcription:upload_file", args=[file.upload_id, file.pk])
+
+
+def _warning(total: int) -> str:
+    room = disk.room()
+    if total <= room:
+        return ""
+    return _(
+        "These files hold %(total)s, the server has room for %(room)s. What does not fit is refused, nothing is lost; "
+        "ask your administrator to make room first."
+    ) % {"total": filesizeformat(total), "room": filesizeformat(max(room, 0))}
+
+
+# --- Files that are known already
+
+
+def described(file: IncomingFile) -> dict[str, Any]:
+    """An undecided file: what it is like, in a sentence, and what may be chosen."""
+    twin = file.twin
+    choices = [KnownFiles.KEEP, KnownFiles.SKIP]
+    if twin is None:
+        message = _("What it was like was deleted since.")
+    elif file.code == Likeness.ELSEWHERE:
+        message = _("Same scan as “%(other)s” in the collection “%(collection)s”.") % {
+            "other": twin.name,
+            "collection": twin.collection.title,
+        }
+    elif file.code == Likeness.SAME_PLACE:
+        choices.append(KnownFiles.REPLACE)
+        message = _("“%(document)s” holds another scan of this name.") % {"document": twin.document.title}
+    else:
+        message = _("Same scan as “%(other)s” in “%(document)s”.") % {
+            "other": twin.name,
+            "document": twin.document.title,
+        }
+        if twin.fixity in TROUBLE:
+            choices.append(KnownFiles.REPLACE)
+            message += " " + _("Its stored copy is damaged: replace it to make it whole again.")
+    return {"id": str(file.pk), "code": file.code, "message": message, "choices": choices}
+
+
+@require_POST
+@signed_in
+def upload_decide(request: SignedInRequest, pk: UUID) -> JsonResponse:
+    """Keep both, skip or replace: ``{choice, files: [id, …]}``, or ``{choice, all: true}`` for every one that waits
+    and those still to come. Answers ``{decided: [id, …], refused: {id: sentence}, waiting: how many are left}``.
+    """
+    upload = upload_or_404(request, pk)
+    try:
+        asked = json.loads(request.body)
+        choice = KnownFiles(asked["choice"])
+        ids = [UUID(each) for each in asked.get("files", [])]
+        every = bool(asked.get("all", False))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return JsonResponse({"message": _("The decision could not be read."), "code": "bad-request"}, status=400)
+    if every:
+        Upload.objects.filter(pk=upload.pk).update(known_files=choice)
+    waiting = IncomingFile.objects.filter(collection=upload.collection, upload__uploader=upload.uploader)
+    waiting = waiting.filter(state=IncomingState.UNDECIDED).select_related("upload__uploader", "collection")
+    chosen = waiting.filter(Q(pk__in=ids) | Q(upload=upload) if every else Q(pk__in=ids)).order_by("begun_at")
+    decided, refused = [], {}
+    for file in chosen[:MOST_DECIDED]:
+        try:
+            incoming.decide(file, choice)
+            decided.append(str(file.pk))
+        except (BadInput, Conflict, StorageFull) as error:
+            refused[str(file.pk)] = error.message
+    left = waiting.filter(upload=upload).count()
+    return JsonResponse({"decided": decided, "refused": refused, "waiting": left})
+
+
+MOST_DECIDED = 100  # by one request: each is stored, with its fsync
 
 
 @require_GET

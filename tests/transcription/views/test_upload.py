@@ -11,19 +11,16 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
-from pytest_django.fixtures import Settings
 
 from tests.factories import create_collection, create_failure, create_original, create_upload
 from transcription.errors import BadInput
 from transcription.models import Collection, Original, Role, Step, Upload, Work
 from transcription.steps.store import receive_file
-from transcription.views.upload import RequestBody
+from transcription.views.upload import WholeBody
 
 
 @pytest.fixture
@@ -32,16 +29,19 @@ def upload(collection: Collection) -> Upload:
 
 
 @pytest.fixture
-def send(upload: Upload, member: Callable[[Role], Client]) -> Callable[..., Any]:
-    """Send bytes as the raw body of a request, as the browser does."""
-    client = member(Role.STAFF)
-    url = reverse("transcription:upload_file", args=[upload.pk])
+def client(member: Callable[[Role], Client]) -> Client:
+    return member(Role.STAFF)
 
-    def post(data: bytes, name: str = "scan.png", **headers: str) -> Any:
-        headers = {"X-File-Name": name} | {key.replace("_", "-"): value for key, value in headers.items()}
-        return client.post(url, data, content_type="application/octet-stream", headers=headers)
 
-    return post
+@pytest.fixture
+def send(upload: Upload, client: Client) -> Callable[..., Any]:
+    """Send a whole file in one request, as a script does."""
+    url = reverse("transcription:upload_files", args=[upload.pk])
+
+    def put(data: bytes, path: str = "scan.png") -> Any:
+        return client.put(url, data, content_type="application/octet-stream", headers={"X-File-Path": path})
+
+    return put
 
 
 def png(shade: int = 200) -> bytes:
@@ -50,27 +50,19 @@ def png(shade: int = 200) -> bytes:
     return stream.getvalue()
 
 
-def test_an_image_is_stored_byte_for_byte_and_its_opening_is_queued(send: Callable[..., Any], upload: Upload) -> None:
+def test_a_whole_file_is_stored_byte_for_byte_and_its_opening_is_queued(
+    send: Callable[..., Any], upload: Upload
+) -> None:
     data = png()
-    answer = send(data, "f%C3%B6lio%201.png")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "stored"
+    answer = send(data, "Box%207/f%C3%B6lio%201.png")
+    assert (answer.status_code, answer.json()["status"]) == (200, "stored")
     original = Original.objects.get(upload=upload)
     assert original.name == "fölio 1.png"
+    assert original.document.title == "Box 7"
     with default_storage.open(original.file) as file:
         assert file.read() == data
     assert Work.objects.filter(original=original, step=Step.UNPACK).count() == 1
-
-
-def test_multipart_works_as_well(upload: Upload, member: Callable[[Role], Client]) -> None:
-    url = reverse("transcription:upload_file", args=[upload.pk])
-    answer = member(Role.STAFF).post(url, {"file": SimpleUploadedFile("a.png", png())})
-    assert answer.json()["status"] == "stored"
-
-
-def test_a_folder_becomes_a_document(send: Callable[..., Any], upload: Upload) -> None:
-    send(png(), "1.png", X_Folder_Name="Box%207")
-    assert Original.objects.get(upload=upload).document.title == "Box 7"
+    assert send(data, "second.png").json()["status"] == "duplicate"
 
 
 @pytest.mark.parametrize(
@@ -93,58 +85,8 @@ def test_what_is_no_scan_is_rejected_in_one_sentence(
     assert not Original.objects.filter(upload=upload).exists()
 
 
-def test_a_file_over_the_limit_is_rejected(send: Callable[..., Any], settings: Settings) -> None:
-    settings.MAX_FILE_BYTES = 2**20
-    answer = send(png() + b"\0" * 2**20)
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "too-large"
-
-
-@pytest.mark.parametrize("name", ["", "%20"])
-def test_a_file_without_a_name_is_rejected(send: Callable[..., Any], name: str) -> None:
-    assert send(png(), name).json()["code"] == "no-name"
-
-
-def test_a_name_with_path_and_control_characters_is_made_safe(
-    send: Callable[..., Any], upload: Upload, media_root: Path
-) -> None:
-    assert send(png(), "..%2F..%2Fetc%2Fpass%00wd%1B%5B2J.png").json()["status"] == "stored"
-    original = Original.objects.get(upload=upload)
-    assert "/" not in original.name
-    assert original.name.isprintable()
-    assert (media_root / original.file).is_file()
-
-
-def test_no_multipart_file_is_rejected(upload: Upload, member: Callable[[Role], Client]) -> None:
-    answer = member(Role.STAFF).post(reverse("transcription:upload_file", args=[upload.pk]), {"other": "field"})
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "no-file"
-
-
-def test_the_same_bytes_under_another_name_are_a_duplicate_that_can_be_kept(
-    send: Callable[..., Any], upload: Upload
-) -> None:
-    data = png()
-    send(data, "first.png")
-    again = send(data, "second.png").json()
-    assert (again["status"], again["code"]) == ("duplicate", "duplicate")
-    assert "first.png" in again["message"]
-    assert send(data, "second.png", X_Keep_Duplicate="yes").json()["status"] == "stored"
-    assert Original.objects.filter(upload=upload).count() == 2
-
-
-def test_sending_a_file_again_after_a_lost_answer_is_no_problem(send: Callable[..., Any], upload: Upload) -> None:
-    data = png()
-    send(data, "first.png")
-    again = send(data, "first.png").json()
-    assert (again["status"], again["code"]) == ("duplicate", "here-already")
-    assert Original.objects.filter(upload=upload).count() == 1
-
-
 def test_a_body_that_ends_early_is_never_taken_for_a_whole_file() -> None:
-    request = HttpRequest()
-    vars(request).update(_stream=io.BytesIO(b"half of it"), _read_started=False)
-    body = RequestBody(request, expected=20, name="scan.png")
+    body = WholeBody(io.BytesIO(b"half of it"), 20, "scan.png")
     assert body.read(10) == b"half of it"
     with pytest.raises(BadInput) as caught:
         body.read(10)

@@ -30,6 +30,7 @@ from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.reports_benchmark import measure_reports
 from transcription.management.review_benchmark import measure_review
 from transcription.management.search_benchmark import measure_search
+from transcription.management.upload_benchmark import measure_upload
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
 from transcription.training.benchmarks import measure_engines
@@ -83,6 +84,16 @@ PARTS = {
             say=say,
         ),
     ),
+    "upload": Part(
+        "uploads of --files files of --kilobytes from a browser beside PUT, and of one of --large MiB",
+        lambda asked, folder, _: measure_upload(
+            folder,
+            files=asked["files"],
+            kilobytes=asked["kilobytes"],
+            large_mb=asked["large"],
+            rounds=asked["runs"],
+        ),
+    ),
     "reports": Part(
         "reports on --pages pages, in minutes",
         lambda asked, _, say: measure_reports(pages=asked["pages"], runs=asked["runs"], say=say),
@@ -113,6 +124,9 @@ class Command(BaseCommand):
         )
         for name, part in PARTS.items():
             only.add_argument(f"--{name}", action="store_true", help=f"only {part.help}")
+        parser.add_argument("--files", type=int, default=2000)
+        parser.add_argument("--kilobytes", type=int, default=300)
+        parser.add_argument("--large", type=int, default=2048, help="MiB; 0: none")
         parser.add_argument("--lines", type=int, default=1_000_000)
         parser.add_argument("--pages", type=int, default=1_000_000)
         parser.add_argument("--reviewers", type=int, default=50)
