@@ -6,35 +6,24 @@ a confidence (no lines, no text) come last.
 
 from __future__ import annotations
 
-from collections.abc import Collection as Container
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from review.claims import NotInReview, PageHeld, claim_page
-from review.models import Claim
+from review.models import Claim, PageReview, Skip, Stage, Thread
+from review.queue_filter import Order, QueueFilter, filtered
+from review.skips import skipped_lately
+from review.stages import NotYours
 from review.usefulness import pace_in, usefulness
 from transcription.htr.confidence import UNSURE_BELOW
-from transcription.models import Collection, Page, Role, TranscriptRevision
+from transcription.models import Collection, Page, Role
 
 PAGE_SIZE = 50
-
-
-class Order(models.TextChoices):
-    USEFUL = "useful", "most useful first"
-    PAGES = "pages", "in page order"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFilter:
-    """What a reviewer wants to see of the queue."""
-
-    collection: int | None = None
-    mine: bool = False
-    order: Order = Order.USEFUL
+EVERYTHING = QueueFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +34,14 @@ class Slice:
     after: int | None
     unsure: dict[int, int] = field(default_factory=dict)  # doubtful words by run
     claims: dict[int, Claim] = field(default_factory=dict)  # live ones by page
+    reviews: dict[int, PageReview] = field(default_factory=dict)  # by page, where something was decided
+    skips: dict[int, Skip] = field(default_factory=dict)  # the last by page
+    open_threads: dict[int, int] = field(default_factory=dict)  # by page
 
 
-def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[Page]:
+def waiting(user: User, wanted: QueueFilter = EVERYTHING) -> models.QuerySet[Page]:
     """Pages awaiting review that ``user`` may review, ordered; held ones included."""
-    pages = Page.objects.visible_to(user, Role.REVIEWER).awaiting_review()
-    if wanted.collection is not None:
-        pages = pages.filter(collection=wanted.collection)
-    if wanted.mine:
-        typed = TranscriptRevision.objects.filter(line__page=OuterRef("pk"), author=user)
-        held = Claim.objects.live().filter(page=OuterRef("pk"), reviewer=user)
-        pages = pages.filter(Exists(typed) | Exists(held))
+    pages = filtered(Page.objects.visible_to(user, Role.REVIEWER).awaiting_review(), user, wanted)
     if wanted.order == Order.PAGES:
         return pages.order_by("collection", "document", "position", "pk")
     pace = pace_in(Collection.objects.visible_to(user, Role.REVIEWER))
@@ -70,11 +56,19 @@ def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, si
     rows = list(pages.select_related("collection", "document", "original", "run__route_decision")[: size + 1])
     shown = rows[:size]
     live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
+    skips = Skip.objects.filter(page__in=shown).select_related("reviewer").order_by("page", "-pk").distinct("page")
+    threads = Thread.objects.open().filter(page__in=shown).values_list("page").annotate(count=Count("pk"))
     return Slice(
         pages=shown,
         after=shown[-1].pk if len(rows) > size else None,
         unsure=unsure_words(page.run_id for page in shown),
         claims={claim.page_id: claim for claim in live},
+        reviews={
+            review.page_id: review
+            for review in PageReview.objects.filter(page__in=shown).select_related("assignee", "approver", "barred")
+        },
+        skips={skip.page_id: skip for skip in skips},
+        open_threads=dict(threads.values_list("page", "count")),
     )
 
 
@@ -140,25 +134,42 @@ def own_claims(user: User) -> models.QuerySet[Claim]:
     return live.select_related("page__document", "page__collection").order_by("-claimed_at")
 
 
-def next_page(user: User, wanted: QueueFilter, *, skipped: Container[int] = ()) -> Claim | None:
-    """Claim the first page of the queue that nobody holds, for ``user``; None when there is none.
+def next_page(user: User, wanted: QueueFilter, *, again: bool = False) -> Claim | None:
+    """Claim the first page of the queue that is free for ``user``; None when there is none.
 
-    Pages that others are claiming at this moment are passed over without waiting.
+    What is assigned to them comes first, and what is assigned to others is theirs. Pages that they passed over lately
+    come only ``again``, when nothing else is left. Pages that others are claiming at this moment are passed over
+    without waiting.
     """
-    passed = set(skipped)
+    mine = Exists(PageReview.objects.filter(page=OuterRef("pk"), assignee=user))
+    taken = PageReview.objects.filter(page=OuterRef("pk")).filter(
+        ~Q(assignee=None) | Q(barred=user) | Q(stage=Stage.SECOND, approver=user)
+    )
+    lately = skipped_lately(user)
+    offers: list[Q] = [Q(mine) & ~Q(lately), ~Q(Exists(taken)) & ~Q(lately)]
+    if again:
+        offers += [Q(mine), ~Q(Exists(taken))]
+    pages = waiting(user, wanted)
+    for offer in offers:
+        if (claim := _claim_first(pages.filter(offer), user)) is not None:
+            return claim
+    return None
+
+
+def _claim_first(pages: models.QuerySet[Page], user: User) -> Claim | None:
+    passed = set[int]()
     while True:
         # A page of one's own other tab is no next page either.
         held = Claim.objects.live().filter(page=OuterRef("pk"))
-        free = waiting(user, wanted).filter(~Exists(held)).exclude(pk__in=passed)
+        free = pages.filter(~Exists(held)).exclude(pk__in=passed)
         with transaction.atomic():
             page = free.select_for_update(skip_locked=True, of=("self",)).first()
             if page is None:
                 return None
             # Someone may have claimed it after our query's snapshot and before our lock: look again under the lock.
-            taken = Claim.objects.live().filter(page=page).exists()
-            if not taken:
+            if not Claim.objects.live().filter(page=page).exists():
                 try:
                     return claim_page(page=page, reviewer=user)
-                except (PageHeld, NotInReview):
-                    taken = True
+                except (PageHeld, NotInReview, NotYours):
+                    pass  # or sent elsewhere, or assigned
             passed.add(page.pk)

@@ -42,6 +42,7 @@ def pace_in(collections: QuerySet[Collection]) -> Pace:
     approvals = Approval.objects.filter(
         page__collection__in=collections,
         active_seconds__gt=0,
+        second=False,
         run__route_decision__features__has_key=WORDS,
         page__confidence__isnull=False,
     ).order_by("-pk")

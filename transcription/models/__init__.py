@@ -11,6 +11,7 @@ from transcription.models.export import Export
 from transcription.models.failure import Failure
 from transcription.models.imported import Alignment, ImportedTranscript
 from transcription.models.layout import Layout, LayoutLine, Line, Production
+from transcription.models.notification import Mail, MailWish, Notification
 from transcription.models.original import Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
@@ -48,7 +49,10 @@ __all__ = [
     "Layout",
     "LayoutLine",
     "Line",
+    "Mail",
+    "MailWish",
     "Membership",
+    "Notification",
     "Original",
     "Overrun",
     "Page",

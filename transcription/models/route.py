@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from transcription.models.check import Check
+
 LOW_CONFIDENCE = "low-confidence"  # the one reason that is about the threshold
+
+REASONS: Mapping[str, str | Promise] = {
+    LOW_CONFIDENCE: _("low confidence"),
+    "no-lines": _("no lines found"),
+    "blank-page": _("blank page"),
+    "no-text": _("no text read"),
+    "pass-missing": _("a pass is missing"),
+    "transcript-unplaced": _("a brought transcript does not fit"),
+    "text-displaced": _("text lost its line"),
+    "lines-repaired": _("its lines were repaired"),
+    "lines-unread": _("lines not read"),
+} | {str(check.value): check.label for check in Check}
+
+
+def reason_label(code: str) -> str:
+    """A reason as people say it; the code where it is none of ours."""
+    return str(REASONS.get(code, code))
 
 
 class RouteDecision(models.Model):
@@ -35,5 +57,5 @@ class RouteDecision(models.Model):
 
     @property
     def counted_reasons(self) -> list[tuple[str, int | None]]:
-        """Each reason with the number of lines it is about; None for one about the page."""
-        return [(reason, self.counts.get(reason)) for reason in self.reasons]
+        """Each reason, in words, with the number of lines it is about; None for one about the page."""
+        return [(reason_label(reason), self.counts.get(reason)) for reason in self.reasons]

@@ -13,6 +13,7 @@ export class Page extends EventTarget {
     this.line = this.lines.length ? 0 : -1;
     this.word = null;
     this.readOnly = true;
+    this.read = new Set(); // lines that were read through, by id
     this.past = [];
     this.future = [];
   }
