@@ -19,6 +19,7 @@ from review.answers import signed_in
 from review.assignments import MOST_AT_ONCE, NotAReviewer, assign, unassign
 from review.forms import AssignForm, QueueForm
 from review.queue import waiting
+from review.stages import name_of
 from transcription.models import Collection, Page, Role
 
 
@@ -36,7 +37,7 @@ def assign_pages(request: HttpRequest) -> HttpResponse:
         messages.error(request, " ".join(map(str, form.non_field_errors())) or _("Choose pages and a reviewer."))
         return back
     pages = waiting(user, wanted).filter(collection__in=led)
-    scope, to = form.cleaned_data["scope"], form.cleaned_data["to"]
+    scope, to = form.cleaned_data["scope"], form.reviewer
     if scope == AssignForm.Scope.CHOSEN:
         chosen = _chosen(pages, request.POST.getlist("page"))
     else:
@@ -56,7 +57,7 @@ def assign_pages(request: HttpRequest) -> HttpResponse:
         said = ngettext(
             "%(count)d page is assigned to %(name)s.", "%(count)d pages are assigned to %(name)s.", done.given
         )
-        messages.success(request, said % {"count": done.given, "name": to.get_full_name() or to.get_username()})
+        messages.success(request, said % {"count": done.given, "name": name_of(to)})
         if done.left:
             said = ngettext(
                 "%(count)d page could not be: it left review, or they approved it themselves.",

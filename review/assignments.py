@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from review.claims import lock
 from review.models import Claim, PageReview, Stage
-from review.stages import review_of
+from review.stages import name_of, review_of
 from transcription.errors import BadInput
 from transcription.models import Collection, Membership, Notification, Page, PageState, Role
 from transcription.models.collection import roles_from
@@ -42,7 +42,9 @@ def assign(*, pages: Iterable[Page], to: User, by: User) -> Assigned:
     wanted = list(pages)
     reviewable = set(Collection.objects.visible_to(to, Role.REVIEWER).values_list("pk", flat=True))
     if not to.is_active or any(page.collection_id not in reviewable for page in wanted):
-        raise NotAReviewer(_("%(name)s is not a reviewer of these pages; nothing was assigned.") % {"name": to})
+        raise NotAReviewer(
+            _("%(name)s is not a reviewer of these pages; nothing was assigned.") % {"name": name_of(to)}
+        )
     given: list[Page] = []
     with transaction.atomic():
         for page in sorted(wanted, key=lambda each: each.pk):  # one order of locks for everybody

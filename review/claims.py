@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from review.models import Claim
-from review.stages import require_open_to
+from review.stages import name_of, require_open_to
 from transcription.errors import Conflict
 from transcription.models import Page, PageState
 
@@ -90,7 +90,7 @@ def _hold(page: Page, reviewer: User, states: Container[str], *, fresh: bool = F
         )
     held = Claim.objects.live().filter(page=page).exclude(reviewer=reviewer).select_related("reviewer").first()
     if held is not None:
-        raise PageHeld(held.reviewer.get_full_name() or held.reviewer.get_username())
+        raise PageHeld(name_of(held.reviewer))
     own = Claim.objects.filter(page=page, reviewer=reviewer).first()
     # Who is at work on a page goes on, whomever it is assigned to meanwhile.
     if page.state == PageState.IN_REVIEW and not Claim.objects.live().filter(page=page, reviewer=reviewer).exists():

@@ -16,6 +16,7 @@ from review.corrections import Decision
 from review.models import Approval, PageReturn, Skip, WordDecision
 from review.queue_filter import ME, NOBODY, Order, QueueFilter
 from review.reasons import grouped_reasons
+from review.stages import name_of
 from transcription.htr.languages import language_name
 from transcription.models import Collection, DisplacedText, Document, Role
 
@@ -61,7 +62,7 @@ class QueueForm(forms.Form):
         _choices_of(self.fields["document"], Document.objects.filter(collection__in=reviewable))
         people = reviewers_of(reviewable).exclude(pk=user.pk)
         self._choose("whose", [("", _("everybody’s")), (ME, _("mine")), (NOBODY, _("nobody’s"))])
-        self._choose("whose", [(str(each.pk), each.get_full_name() or each.get_username()) for each in people])
+        self._choose("whose", [(str(each.pk), name_of(each)) for each in people])
         self._choose("reason", [("", _("any reason")), *grouped_reasons()])
         tags = reviewable.order_by("language").values_list("language", flat=True).distinct()
         self._choose("language", [("", _("any language"))])
@@ -181,7 +182,7 @@ class CommentForm(forms.Form):
 
 
 class AssignForm(forms.Form):
-    """Which pages of the queue a lead gives to whom; ``to`` empty: they are nobody's again."""
+    """Which pages of the queue a lead gives to whom."""
 
     class Scope(models.TextChoices):
         CHOSEN = "chosen", _("the chosen pages")
@@ -190,11 +191,16 @@ class AssignForm(forms.Form):
 
     scope = forms.ChoiceField(label=_("Assign"), choices=Scope.choices)
     count = forms.IntegerField(label=_("how many"), required=False, min_value=1, max_value=MOST_AT_ONCE, initial=20)
-    to = forms.ModelChoiceField(User.objects.none(), label=_("to"), required=False, empty_label=_("nobody (take back)"))
+    to = forms.ChoiceField(label=_("to"))
 
     def __init__(self, *args: Any, lead: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choices_of(self.fields["to"], reviewers_of(Collection.objects.visible_to(lead, Role.LEAD)))
+        people = reviewers_of(Collection.objects.visible_to(lead, Role.LEAD))
+        self.people = {str(person.pk): person for person in people}
+        to = self.fields["to"]
+        assert isinstance(to, forms.ChoiceField)
+        named = [(pk, name_of(person)) for pk, person in self.people.items()]
+        to.choices = [("", _("choose…")), *named, (NOBODY, _("nobody (take back)"))]
         for field in self.fields.values():
             field.widget.attrs["class"] = "input input-small"
 
@@ -203,6 +209,11 @@ class AssignForm(forms.Form):
         if data.get("scope") == self.Scope.FIRST and not data.get("count"):
             raise forms.ValidationError(_("Say how many pages."))
         return data
+
+    @property
+    def reviewer(self) -> User | None:
+        """Whom the pages are for; None: they are nobody's again."""
+        return self.people.get(self.cleaned_data["to"])
 
 
 class TokenForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from review.stages import name_of
 from transcription.models import Page, PageState, Source, TranscriptRevision
 
 
@@ -25,5 +26,5 @@ def late_changes(page: Page) -> LateChanges:
     for revision in later.order_by("pk"):
         lines[revision.line_id] = None
         if revision.author is not None:
-            names[revision.author.get_full_name() or revision.author.get_username()] = None
+            names[name_of(revision.author)] = None
     return LateChanges(tuple(lines), tuple(names))

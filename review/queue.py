@@ -56,7 +56,9 @@ def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, si
     rows = list(pages.select_related("collection", "document", "original", "run__route_decision")[: size + 1])
     shown = rows[:size]
     live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
-    skips = Skip.objects.filter(page__in=shown).select_related("reviewer").order_by("page_id", "-pk").distinct("page_id")
+    skips = (
+        Skip.objects.filter(page__in=shown).select_related("reviewer").order_by("page_id", "-pk").distinct("page_id")
+    )
     threads = Thread.objects.open().filter(page__in=shown).values_list("page").annotate(count=Count("pk"))
     return Slice(
         pages=shown,

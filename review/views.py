@@ -118,9 +118,11 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
     )
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
-    changed, stage = len(changes_since_reading(page).lines), review_of(page)
+    changed, stage, late = len(changes_since_reading(page).lines), review_of(page), late_changes(page)
+    returned = last_return(page)
     data = page_data(page) | {
         "changedLines": changed,
+        "lateLines": late.lines,
         "editable": page.state in claims.TEXT_MAY_CHANGE,
         "comments": {line: asdict(talk) for line, talk in talks_of(page).items()},
         "title": page.label,
@@ -158,9 +160,12 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "waiting": waiting(user, wanted).order_by().count(),
         "may_return": may_send_back(page, user),
         "stage": stage if stage.stage != Stage.FIRST else None,
-        "assignee": stage.assignee,
-        "returned": last_return(page),
-        "late": late_changes(page),
+        "returned": returned,
+        "names": {
+            "by": name_of(returned.by if returned is not None else None),
+            "approver": name_of(returned.approver if returned is not None else stage.approver),
+        },
+        "late": late,
         "skip_reasons": Skip.Reason.choices,
     }
     return render(request, "review/editor.html", context)

@@ -73,6 +73,7 @@ def texts() -> dict[str, str]:
         "displacedOne": _("1 text that lost its line is neither used nor dismissed."),
         "displacedMany": _("{count} texts that lost their lines are neither used nor dismissed."),
         "used": _("Line {position}: {text}"),
+        "late": _("after the approval"),
         "unreadLines": _("{left} of {total} lines were not ended with Enter. Approving says that you read them all."),
         "commentsOpenOne": _("1 comment is not resolved."),
         "commentsOpenMany": _("{count} comments are not resolved."),

@@ -130,11 +130,12 @@ def test_a_lead_assigns_chosen_pages_the_first_ones_a_document_and_takes_back(
     assert mine() == [pages[2]]
     client.post(url, {"scope": "first", "count": 2, "to": ann.pk})
     assert set(mine()) == set(pages)
-    client.post(url, {"scope": "all", "to": "", "document": pages[0].document_id})
+    client.post(url, {"scope": "all", "to": "nobody", "document": pages[0].document_id})
     assert mine() == pages[1:]
     content = client.get(reverse("review:queue")).content.decode()
     assert "Who has what" in content
     assert f"?whose={ann.pk}" in content
+    assert "Choose pages and a reviewer." in client.post(url, {"scope": "all", "to": ""}, follow=True).content.decode()
     assert "Say how many pages." in client.post(url, {"scope": "first", "to": ann.pk}, follow=True).content.decode()
 
 
@@ -147,9 +148,9 @@ def test_a_lead_of_one_collection_assigns_nothing_of_another(client: Client, pag
     client.post(reverse("review:assign"), {"scope": "chosen", "page": [pages[0].pk], "to": ann.pk})
     assert not PageReview.objects.exists()
     client.force_login(create_reviewer(pages[0].collection))
-    assert client.post(reverse("review:assign"), {"scope": "all", "to": ""}).status_code == 403
+    assert client.post(reverse("review:assign"), {"scope": "all", "to": "nobody"}).status_code == 403
     client.logout()
-    assert client.post(reverse("review:assign"), {"scope": "all", "to": ""}).status_code == 302
+    assert client.post(reverse("review:assign"), {"scope": "all", "to": "nobody"}).status_code == 302
 
 
 def test_the_queue_filters_by_language(collection: Collection, pages: list[Page]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -85,7 +86,7 @@ def test_with_assignment_and_second_review_nobody_shares_a_page_or_checks_their_
     assert Claim.objects.filter(lease_until__gt=Now()).count() == Claim.objects.count() == 0
     for page in Page.objects.all():
         approvals = list(Approval.objects.filter(page=page).order_by("created_at"))
-        for earlier, later in zip(approvals, approvals[1:], strict=False):
+        for earlier, later in pairwise(approvals):
             assert not (later.second and later.reviewer_id == earlier.reviewer_id)
         if page.state == PageState.REVIEWED:
             assert approvals[-1].second

@@ -22,12 +22,13 @@ def sentence(told: Notification) -> str:
 
 
 def path_of(told: Notification) -> str:
-    """Where it is looked at: the page in the editor, the pages that are mine, the collection."""
+    """Where it is looked at: the page in the editor, with what was said, the pages that are mine, the collection."""
     if told.kind == Kind.FINISHED:
         return reverse("transcription:collection", args=[told.collection_id])
     if told.page is None:
         return f"{reverse('review:queue')}?whose=me&collection={told.collection_id}"
-    return reverse("review:editor", args=[told.page.pk])
+    editor = reverse("review:editor", args=[told.page.pk])
+    return f"{editor}#talk-{told.details.get('line') or 0}" if told.kind == Kind.COMMENT else editor
 
 
 def _template(told: Notification, count: int) -> str:

@@ -72,6 +72,7 @@ export class Lines {
     } else if (line.by) {
       note.append(make("span", { className: "line-by", title: line.byTitle, textContent: this.t("by", { name: line.by }) }));
     }
+    if (line.late && line.status === "saved") note.append(make("span", { className: "line-late", textContent: ` · ${this.t("late")}` }));
     const mark = this.act.mark(line);
     if (mark) note.append(mark);
   }

@@ -442,4 +442,11 @@ showCount();
 showSaving();
 if (news) say(news);
 setTimeout(() => { news = null; }, 6000);
+// From a notification: what was said about a line, or (0) about the page.
+const talk = location.hash.match(/^#talk-(\d+)$/)?.[1];
+if (talk) {
+  const about = page.byId(Number(talk));
+  if (about) page.go(page.lines.indexOf(about), null);
+  comments.show(about ?? null);
+}
 document.body.dataset.ready = "";
