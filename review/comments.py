@@ -11,8 +11,8 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from review.claims import lock
-from review.models import Approval, Comment, PageReview, Thread
-from transcription.models import Line, Notification, Page, Source
+from review.models import Approval, Comment, PageReturn, PageReview, Skip, Thread
+from transcription.models import Line, Notification, Page, Source, TranscriptRevision
 from transcription.steps.notify import notify
 
 LONGEST = 2000  # characters of one comment
@@ -57,13 +57,45 @@ def _concerned(thread: Thread) -> list[User]:
     it is assigned to."""
     spoke = User.objects.filter(pk__in=thread.comments.values("author"))
     if thread.line_id is not None:
-        typed = thread.line.revisions.filter(source=Source.PERSON) if thread.line is not None else None
-        others = User.objects.filter(pk__in=typed.values("author")) if typed is not None else User.objects.none()
+        typed = TranscriptRevision.objects.filter(line=thread.line_id, source=Source.PERSON)
+        others = User.objects.filter(pk__in=typed.values("author"))
     else:
         approved = Approval.objects.filter(page=thread.page_id).values("reviewer")
         assigned = PageReview.objects.filter(page=thread.page_id).values("assignee")
         others = User.objects.filter(Q(pk__in=approved) | Q(pk__in=assigned))
     return list((spoke | others).distinct().order_by("pk"))
+
+
+def carry_threads(*, source: Page, target: Page) -> None:
+    """Take along what was said about lines of ``source`` that stand on ``target`` now, as the same line or as one that
+    came from it. The caller holds the locks of both pages, which may be one."""
+    shown = set(Line.objects.filter(places__layout=target.layout_id).values_list("pk", flat=True))
+    for thread in Thread.objects.filter(page=source, line__isnull=False).exclude(line__in=shown).select_related("line"):
+        assert thread.line is not None
+        kin = Line.objects.filter(Q(derived_from=thread.line_id) | Q(pk__in=thread.line.derived_from.all()))
+        found = kin.filter(pk__in=shown).order_by("pk").first()
+        if found is not None:
+            _move(thread, target, found)
+
+
+def carry_page(*, source: Page, target: Page) -> None:
+    """Take along all that was said and done about ``source``, which becomes a part of ``target``."""
+    for thread in Thread.objects.filter(page=source):
+        _move(thread, target, thread.line)
+    for rows in (Approval.objects, PageReturn.objects, Skip.objects, Notification.objects):
+        rows.filter(page=source).update(page=target)
+
+
+def _move(thread: Thread, page: Page, line: Line | None) -> None:
+    """Make it the thread about ``line`` of ``page``; what is said there already and this become one."""
+    there = Thread.objects.filter(page=page, line=line).exclude(pk=thread.pk).first()
+    if there is None:
+        Thread.objects.filter(pk=thread.pk).update(page=page, line=line)
+        return
+    Comment.objects.filter(thread=thread).update(thread=there)
+    if thread.resolved_at is None:
+        Thread.objects.filter(pk=there.pk).update(resolved_at=None)
+    thread.delete()
 
 
 @dataclass(frozen=True, slots=True)

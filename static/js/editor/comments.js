@@ -44,7 +44,7 @@ export class Comments {
     this.about = line ? line.id : PAGE;
     $("comments-title").textContent = line ? this.t("commentsOfLine", { position: line.position }) : this.t("commentsOfPage");
     $("comments-line").textContent = line ? line.text || this.t("emptyLine") : "";
-    $("comments-text").value = localStorage.getItem(this.#key) ?? "";
+    $("comments-text").value = this.#kept();
     $("comments-body").replaceChildren();
     this.#fault("");
     $("comments-dialog").showModal();
@@ -120,6 +120,14 @@ export class Comments {
   #count() {
     $("comments-open").textContent = this.open;
     $("comments-open").hidden = this.open === 0;
+  }
+
+  #kept() {
+    try {
+      return localStorage.getItem(this.#key) ?? "";
+    } catch {
+      return "";
+    }
   }
 
   get #key() { return `longhand:comment:${this.page.data.user}:${this.page.data.id}:${this.about}`; }
