@@ -144,13 +144,13 @@ def next_page(user: User, wanted: QueueFilter, *, again: bool = False) -> Claim 
     without waiting.
     """
     mine = Exists(PageReview.objects.filter(page=OuterRef("pk"), assignee=user))
-    taken = PageReview.objects.filter(page=OuterRef("pk")).filter(
-        ~Q(assignee=None) | Q(barred=user) | Q(stage=Stage.SECOND, approver=user)
-    )
+    decided = PageReview.objects.filter(page=OuterRef("pk"))
+    closed = decided.filter(Q(barred=user) | Q(stage=Stage.SECOND, approver=user))
+    open_to_all = ~Q(Exists(decided.assigned())) & ~Q(Exists(closed))
     lately = skipped_lately(user)
-    offers: list[Q] = [Q(mine) & ~Q(lately), ~Q(Exists(taken)) & ~Q(lately)]
+    offers: list[Q] = [Q(mine) & ~Q(lately), open_to_all & ~Q(lately)]
     if again:
-        offers += [Q(mine), ~Q(Exists(taken))]
+        offers += [Q(mine), open_to_all]
     pages = waiting(user, wanted)
     for offer in offers:
         if (claim := _claim_first(pages.filter(offer), user)) is not None:

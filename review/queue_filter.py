@@ -77,7 +77,7 @@ def filtered(pages: models.QuerySet[Page], user: User, wanted: QueueFilter) -> m
 def _whose(user: User, whose: str) -> Q:
     review = PageReview.objects.filter(page=OuterRef("pk"))
     if whose == NOBODY:
-        return Q(~Exists(review.exclude(assignee=None)))
+        return Q(~Exists(review.assigned()))
     if whose != ME:
         return Q(Exists(review.filter(assignee=int(whose))))
     typed = TranscriptRevision.objects.filter(line__page=OuterRef("pk"), author=user)

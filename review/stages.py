@@ -63,7 +63,8 @@ def require_open_to(page: Page, user: User) -> None:
         return
     if review.barred_id == user.pk:
         raise NotYours(_("Your review of this page was rejected: somebody else reads it. A lead can assign it to you."))
-    if review.assignee is not None and not leads(user, page):
+    assigned = PageReview.objects.assigned().filter(page=page).exists()
+    if assigned and not leads(user, page):
         name = name_of(review.assignee)
         raise NotYours(_("This page is assigned to %(name)s. A lead can assign it to you.") % {"name": name})
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
+
+from transcription.models import Membership, Role
+from transcription.models.collection import roles_from
 
 
 class Stage(models.TextChoices):
@@ -13,6 +19,14 @@ class Stage(models.TextChoices):
     FIRST = "first", _("first review")
     RETURNED = "returned", _("changes requested")
     SECOND = "second", _("second review")
+
+
+class PageReviewQuerySet(models.QuerySet["PageReview"]):
+    def assigned(self) -> Self:
+        """Those whose assignee may review the page: who left the collection or the house keeps nothing from others."""
+        reviewing = Membership.objects.filter(role__in=roles_from(Role.REVIEWER))
+        held = reviewing.filter(user=OuterRef("assignee"), collection=OuterRef("page__collection"))
+        return self.filter(Q(assignee__is_superuser=True) | Exists(held), assignee__is_active=True)
 
 
 class PageReview(models.Model):
@@ -31,6 +45,8 @@ class PageReview(models.Model):
     )
     assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     assigned_at = models.DateTimeField(null=True)
+
+    objects = PageReviewQuerySet.as_manager()
 
     class Meta:
         constraints = [

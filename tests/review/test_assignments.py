@@ -69,6 +69,17 @@ def test_who_is_at_work_on_a_page_goes_on_when_it_is_assigned_to_another(
     approve(page=pages[0], reviewer=ann, mode=Approval.Mode.WHOLE_PAGE, active_seconds=1)
 
 
+def test_who_leaves_the_collection_keeps_no_page_from_the_others(
+    collection: Collection, pages: list[Page], lead: User
+) -> None:
+    ann, ben = create_reviewer(collection), create_reviewer(collection)
+    assign(pages=pages, to=ann, by=lead)
+    assert offered(ben) is None
+    ann.memberships.all().delete()
+    assert set(waiting(lead, QueueFilter(whose=NOBODY))) == set(pages)
+    assert offered(ben) == pages[0]
+
+
 def test_nobody_is_assigned_who_may_not_review(pages: list[Page], lead: User) -> None:
     staff = create_membership(collection=pages[0].collection, role=Role.STAFF).user
     for person in (staff, create_user()):
