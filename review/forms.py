@@ -53,7 +53,7 @@ class QueueForm(forms.Form):
         label=_("Order"),
         choices=[(Order.USEFUL, _("most useful first")), (Order.PAGES, _("in page order"))],
     )
-    after = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    after = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,10 +101,10 @@ class QueueForm(forms.Form):
         return self.cleaned_data.get("document")
 
     @property
-    def after_page(self) -> int | None:
+    def after_key(self) -> str:
+        """The key that the part of the queue begins behind."""
         self.is_valid()
-        after: int | None = self.cleaned_data.get("after")
-        return after
+        return str(self.cleaned_data.get("after") or "")
 
 
 def _choices_of(field: forms.Field, rows: QuerySet[Any]) -> None:

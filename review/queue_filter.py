@@ -60,9 +60,7 @@ class QueueFilter:
 
 
 def filtered(pages: models.QuerySet[Page], user: User, wanted: QueueFilter) -> models.QuerySet[Page]:
-    """Those of ``pages`` that ``user`` asked for."""
-    if wanted.collection is not None:
-        pages = pages.filter(collection=wanted.collection)
+    """Those of ``pages`` that ``user`` asked for, within the collections that these are of."""
     if wanted.document is not None:
         pages = pages.filter(document=wanted.document)
     if wanted.language is not None:

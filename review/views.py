@@ -25,7 +25,7 @@ from review.forms import ApprovalForm, AssignForm, LineForm, QueueForm, ReturnFo
 from review.history import pass_texts, past_texts
 from review.late_changes import late_changes
 from review.models import Approval, PageReturn, Skip, Stage
-from review.queue import Slice, next_page, own_claims, queue_slice, waiting
+from review.queue import MOST_COUNTED, Slice, count_waiting, next_page, own_claims, queue_slice, waiting
 from review.queue_filter import QueueFilter, Waits
 from review.reasons import OF_PEOPLE
 from review.returns import last_return, may_send_back, reject, request_changes
@@ -47,22 +47,24 @@ def queue(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = QueueForm(request.GET, user=user)
     wanted = form.wanted
-    shown = queue_slice(user, wanted, after=form.after_page)
+    shown = queue_slice(user, wanted, after=form.after_key)
     reviewable = Collection.objects.visible_to(user, Role.REVIEWER)
     led = Collection.objects.visible_to(user, Role.LEAD)
     leads_any = led.exists()
+    reviewed = Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED)
     context = {
         "section": "review",
         "form": form,
         "rows": [queue_row(page, shown) for page in shown.pages],
-        "total": waiting(user, wanted).order_by().count(),
-        "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
+        "total": count_waiting(user, wanted),
+        "most_counted": MOST_COUNTED,
+        "reviewed": reviewed.count() if not shown.pages else 0,  # said where nothing waits
         "may_review": reviewable.exists(),
         "audits": waiting_for(user),
         "own": list(own_claims(user)[:5]),
         "filter": wanted.query,
         "next": f"{wanted.query}&after={shown.after}" if shown.after else "",
-        "first": form.after_page is None,
+        "first": not form.after_key,
         "is_filtered": wanted != QueueFilter(order=wanted.order),
         "assign": AssignForm(lead=user) if leads_any else None,
         "led": set(led.values_list("pk", flat=True)) if leads_any else (),
@@ -85,7 +87,7 @@ def queue_row(page: Page, shown: Slice) -> dict[str, Any]:
         "unsure": shown.unsure.get(page.run_id or 0, 0),
         "claim": shown.claims.get(page.pk),
         "assignee": review.assignee if review is not None else None,
-        "reasons": decision.counted_reasons if decision is not None else [],
+        "reasons": decision.named_reasons if decision is not None else [],
         "of_people": people,
         "skip": skip,
         "threads": shown.open_threads.get(page.pk, 0),
@@ -157,7 +159,8 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "displaced": displaced_of(page),
         "unplaced_readings": unplaced_readings(page),
         "changed_lines": changed,
-        "waiting": waiting(user, wanted).order_by().count(),
+        "waiting": count_waiting(user, wanted),
+        "most_counted": MOST_COUNTED,
         "may_return": may_send_back(page, user),
         "stage": stage if stage.stage != Stage.FIRST else None,
         "returned": returned,

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('transcription', '0022_trials_and_versions'),
+        ('transcription', '0027_counts_for_reports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -19,6 +19,7 @@ REASONS: Mapping[str, str | Promise] = {
     "no-text": _("no text read"),
     "pass-missing": _("a pass is missing"),
     "transcript-unplaced": _("a brought transcript does not fit"),
+    "draft-brought": _("another program wrote it"),
     "text-displaced": _("text lost its line"),
     "lines-repaired": _("its lines were repaired"),
     "lines-unread": _("lines not read"),
@@ -57,5 +58,10 @@ class RouteDecision(models.Model):
 
     @property
     def counted_reasons(self) -> list[tuple[str, int | None]]:
-        """Each reason, in words, with the number of lines it is about; None for one about the page."""
-        return [(reason_label(reason), self.counts.get(reason)) for reason in self.reasons]
+        """Each reason with the number of lines it is about; None for one about the page."""
+        return [(reason, self.counts.get(reason)) for reason in self.reasons]
+
+    @property
+    def named_reasons(self) -> list[tuple[str, int | None]]:
+        """The same in words."""
+        return [(reason_label(reason), lines) for reason, lines in self.counted_reasons]

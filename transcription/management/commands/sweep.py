@@ -1,12 +1,13 @@
-"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down."""
+"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down; it sends webhooks beside."""
 
 from __future__ import annotations
 
 import signal
-from threading import Thread
+import threading
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from transcription.steps.deliver import ANSWER_SECONDS, deliver_forever
 from transcription.steps.postman import post_forever, post_once
 from transcription.steps.sweep import sweep_forever, sweep_once
 
@@ -25,7 +26,13 @@ class Command(BaseCommand):
         stopped: list[int] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: stopped.append(number))
-        # A mail server that does not answer must not keep leases from being freed.
-        postman = Thread(target=post_forever, kwargs={"stopping": lambda: bool(stopped)}, name="postman", daemon=True)
-        postman.start()
-        sweep_forever(stopping=lambda: bool(stopped))
+        # A receiver of webhooks or mails that takes its time must not keep leases waiting. Should a sender end by a
+        # defect, so does the sweeper, and whoever supervises it starts all anew.
+        senders = [
+            threading.Thread(target=forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
+            for forever in (deliver_forever, post_forever)
+        ]
+        for sender in senders:
+            sender.start()
+        sweep_forever(stopping=lambda: bool(stopped) or not all(sender.is_alive() for sender in senders))
+        senders[0].join(timeout=ANSWER_SECONDS)
