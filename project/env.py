@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LONGHAND_"
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
+MAIL_SCHEMES = ("smtp", "smtps", "smtp+plain")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -61,6 +63,13 @@ class Env(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     web_threads: PositiveInt = Field(8, le=256)
+
+    address: str = ""
+    """Where people reach Longhand, such as https://longhand.example.org, for links in mails; empty: host and port."""
+    mail_server: SecretStr = SecretStr("")
+    """smtp://user:password@host:587 (STARTTLS), smtps://…:465 (TLS) or smtp+plain://…:25 (neither); empty: no mails."""
+    mail_from: str = ""
+    """The sender of mails, such as Longhand <longhand@example.org>; needed with a mail server."""
 
     max_file_mb: PositiveInt = 4096
     """Largest single upload, in MiB."""
@@ -129,6 +138,21 @@ class Env(BaseSettings):
             raise ValueError(f"expected one of {', '.join(scheme + '…' for scheme in BROKER_SCHEMES)}")
         return value
 
+    @field_validator("mail_server")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        found = urlsplit(value.get_secret_value())
+        if value and (found.scheme not in MAIL_SCHEMES or not found.hostname):
+            raise ValueError(f"expected one of {', '.join(scheme + '://host:port' for scheme in MAIL_SCHEMES)}")
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError(f"expected an address with its scheme, such as https://{value}")
+        return value.rstrip("/")
+
     @field_validator("secret_key")
     @classmethod
     def _is_long(cls, value: SecretStr) -> SecretStr:
@@ -175,6 +199,12 @@ class Env(BaseSettings):
             raise ValueError("LONGHAND_DEMO makes accounts with known passwords; it cannot go with LONGHAND_HTTPS")
         return self
 
+    @model_validator(mode="after")
+    def _mails_have_a_sender(self) -> Self:
+        if self.mail_server and not self.mail_from:
+            raise ValueError("LONGHAND_MAIL_SERVER needs LONGHAND_MAIL_FROM, the sender of its mails")
+        return self
+
     @property
     def embedded_database(self) -> bool:
         return not self.database_url
@@ -209,7 +239,7 @@ def _sentence(fault: dict[str, object]) -> str:
         return message
     name = str(location[0])
     variable = name if name.isupper() else PREFIX + name.upper()
-    shown = "" if "SECRET" in variable or "URL" in variable else f" (found {fault['input']!r})"
+    shown = "" if any(word in variable for word in ("SECRET", "URL", "SERVER")) else f" (found {fault['input']!r})"
     return f"{variable}: {message}{shown}"
 
 

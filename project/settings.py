@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import django_stubs_ext
 from psycopg.conninfo import conninfo_to_dict
@@ -322,6 +323,18 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]  # HSTS preload binds a whole domain 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# --- Mails -----------------------------------------------------------------------------------------------------------
+
+_mail = urlsplit(_env.mail_server.get_secret_value())
+MAILS = bool(_mail.hostname)
+ADDRESS = _env.address or f"http://{_env.host}:{_env.port}"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _env.mail_from
+EMAIL_HOST = _mail.hostname or ""
+EMAIL_PORT = _mail.port or {"smtps": 465, "smtp": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.scheme == "smtp", _mail.scheme == "smtps"
+EMAIL_TIMEOUT = 15
 
 # --- Language and time ----------------------------------------------------------------------------------------------
 

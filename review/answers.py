@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from review.claims import NotInReview, PageHeld
 from review.editor import revision_data
 from review.layouts import LayoutChanged
+from review.stages import NotYours
 from transcription.errors import BadInput, Conflict
 from transcription.steps.correct import RevisionConflict
 
@@ -27,7 +28,7 @@ def answers_json(view: Answer[P]) -> Callable[Concatenate[HttpRequest, P], JsonR
     """Make a view of a function that returns what to answer, or raises a Conflict or a form's ValidationError.
 
     401: signed out · 400: the form's first fault · 409: somebody else's text or lines are current (they come along) ·
-    423: the page is held by somebody else, or no longer in review.
+    423: the page is held by somebody else, is somebody else's to review, or no longer in review.
     """
 
     @require_POST
@@ -41,7 +42,7 @@ def answers_json(view: Answer[P]) -> Callable[Concatenate[HttpRequest, P], JsonR
         except RevisionConflict as conflict:
             current = revision_data(conflict.current)
             return _refusal(HTTPStatus.CONFLICT, conflict.code, conflict.message, current=current)
-        except (PageHeld, NotInReview) as conflict:
+        except (PageHeld, NotInReview, NotYours) as conflict:
             return _refusal(HTTPStatus.LOCKED, conflict.code, conflict.message)
         except LayoutChanged as conflict:
             return _refusal(HTTPStatus.CONFLICT, conflict.code, conflict.message, layout=conflict.layout)

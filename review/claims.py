@@ -7,6 +7,7 @@ the claim: only the tab that opened the page last may release it, so a late beac
 from __future__ import annotations
 
 import uuid
+from collections.abc import Container
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -15,11 +16,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from review.models import Claim
+from review.stages import name_of, require_open_to
 from transcription.errors import Conflict
 from transcription.models import Page, PageState
 
 LEASE = timedelta(minutes=15)
 HEARTBEAT_SECONDS = 60
+# A reviewed page's text may still be corrected: it stays reviewed, and the lines are marked.
+TEXT_MAY_CHANGE = frozenset({PageState.IN_REVIEW, PageState.REVIEWED})
 
 
 class PageHeld(Conflict):
@@ -41,18 +45,21 @@ class NotInReview(Conflict):
 
 
 def claim_page(*, page: Page, reviewer: User) -> Claim:
-    """Hold ``page`` for a fresh editor, under a new token. Raises PageHeld and NotInReview."""
+    """Hold ``page``, in review or reviewed, for a fresh editor, under a new token.
+
+    Raises PageHeld, NotInReview and NotYours.
+    """
     with transaction.atomic():
-        return _hold(lock(page), reviewer, fresh=True)
+        return _hold(lock(page), reviewer, TEXT_MAY_CHANGE, fresh=True)
 
 
 def renew(*, page: Page, reviewer: User) -> Claim:
     """Extend the reviewer's hold; take the page again where the lease ran out and nobody else came.
 
-    Raises PageHeld and NotInReview.
+    Raises PageHeld, NotInReview and NotYours.
     """
     with transaction.atomic():
-        return _hold(lock(page), reviewer, fresh=False)
+        return _hold(lock(page), reviewer, TEXT_MAY_CHANGE)
 
 
 def release(*, page: Page, reviewer: User, token: uuid.UUID) -> bool:
@@ -67,21 +74,27 @@ def lock(page: Page) -> Page:
     return Page.objects.select_for_update().get(pk=page.pk)
 
 
-def require_hold(page: Page, reviewer: User) -> Claim:
-    """The reviewer's live claim on ``page``; the caller holds the page lock. Raises PageHeld and NotInReview."""
-    return _hold(page, reviewer, fresh=False)
+def require_hold(page: Page, reviewer: User, states: Container[str] = frozenset({PageState.IN_REVIEW})) -> Claim:
+    """The reviewer's live claim on ``page``, which is in one of ``states``; the caller holds the page lock.
+
+    Raises PageHeld, NotInReview and NotYours.
+    """
+    return _hold(page, reviewer, states)
 
 
-def _hold(page: Page, reviewer: User, *, fresh: bool) -> Claim:
-    if page.state != PageState.IN_REVIEW:
+def _hold(page: Page, reviewer: User, states: Container[str], *, fresh: bool = False) -> Claim:
+    if page.state not in states:
         raise NotInReview(
             _("This page is “%(state)s” and does not wait for review. Your text is kept here.")
             % {"state": page.get_state_display()}
         )
     held = Claim.objects.live().filter(page=page).exclude(reviewer=reviewer).select_related("reviewer").first()
     if held is not None:
-        raise PageHeld(held.reviewer.get_full_name() or held.reviewer.get_username())
+        raise PageHeld(name_of(held.reviewer))
     own = Claim.objects.filter(page=page, reviewer=reviewer).first()
+    # Who is at work on a page goes on, whomever it is assigned to meanwhile.
+    if page.state == PageState.IN_REVIEW and not Claim.objects.live().filter(page=page, reviewer=reviewer).exists():
+        require_open_to(page, reviewer)
     if own is None:
         values = {"reviewer": reviewer, "token": uuid.uuid4(), "lease_until": Now() + LEASE, "claimed_at": Now()}
         Claim.objects.update_or_create(page=page, defaults=values)

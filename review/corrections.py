@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from review.claims import lock, require_hold
+from review.claims import TEXT_MAY_CHANGE, lock, require_hold
 from review.models import WordDecision
 from transcription.htr.text import clean
 from transcription.models import DisplacedText, Line, TranscriptRevision, Vote
@@ -31,11 +31,12 @@ def correct_line(
     """Save the line and the decisions that led to it; the line's current revision afterwards.
 
     Text that did not change makes no revision: confirming the machine's words is a decision, not a person's text.
+    A page that is reviewed stays so; what was changed since is told apart by its time (`review.late_changes`).
     Raises PageHeld, NotInReview, LineGone and RevisionConflict; then nothing is written.
     """
     with transaction.atomic():
         page = lock(line.page)
-        require_hold(page, reviewer)
+        require_hold(page, reviewer, TEXT_MAY_CHANGE)
         require_shown(line, page)
         fresh = Line.objects.select_related("current").get(pk=line.pk)
         current = fresh.current

@@ -16,7 +16,6 @@ from review.answers import answers_json, cleaned, signed_in
 from review.forms import QueueForm
 from review.layout_forms import BackForm, ChangeForm
 from review.layout_wording import texts
-from review.views import filter_query
 from transcription.htr.languages import language_tag
 from transcription.models import Page, Production, Role
 from transcription.steps.layout_regions import RegionKind
@@ -34,7 +33,7 @@ def layout(request: HttpRequest, pk: int) -> HttpResponse:
     pages = Page.objects.visible_to(user, Role.REVIEWER).select_related("collection", "document", "original", "layout")
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
-    editor = f"{reverse('review:editor', args=[page.pk])}?{filter_query(wanted)}"
+    editor = f"{reverse('review:editor', args=[page.pk])}?{wanted.query}"
     data = {
         "id": page.pk,
         "title": page.label,

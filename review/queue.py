@@ -7,43 +7,31 @@ million: orders follow indexes, parts follow keys, and nobody counts further tha
 
 from __future__ import annotations
 
-from collections.abc import Collection as Container
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Q
 
 from review.claims import NotInReview, PageHeld, claim_page
-from review.models import Claim
+from review.models import Claim, PageReview, Skip, Stage, Thread
+from review.queue_filter import Order, QueueFilter, filtered
+from review.skips import skipped_lately
+from review.stages import NotYours
 from transcription.htr.confidence import UNSURE_BELOW
-from transcription.models import Collection, Page, Role, TranscriptRevision
+from transcription.models import Collection, Page, Role
 from transcription.models.keyset import Slice as KeyedSlice
 from transcription.models.keyset import paged
 
 PAGE_SIZE = 50
 MOST_COUNTED = 999
-
-
-class Order(models.TextChoices):
-    USEFUL = "useful", "most useful first"
-    PAGES = "pages", "in page order"
-
+EVERYTHING = QueueFilter()
 
 _FIELDS = {
     Order.USEFUL: ["-usefulness", "id"],
     Order.PAGES: ["collection_id", "document_id", "position", "id"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFilter:
-    """What a reviewer wants to see of the queue."""
-
-    collection: int | None = None
-    mine: bool = False
-    order: Order = Order.USEFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +42,22 @@ class Slice:
     after: str
     unsure: dict[int, int] = field(default_factory=dict)  # doubtful words by run
     claims: dict[int, Claim] = field(default_factory=dict)  # live ones by page
+    reviews: dict[int, PageReview] = field(default_factory=dict)  # by page, where something was decided
+    skips: dict[int, Skip] = field(default_factory=dict)  # the last by page
+    open_threads: dict[int, int] = field(default_factory=dict)  # by page
 
 
-def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[Page]:
+def waiting(user: User, wanted: QueueFilter = EVERYTHING) -> models.QuerySet[Page]:
     """Pages awaiting review that ``user`` may review, ordered; held ones included."""
     # Their ids and not a subquery: of ids the planner knows how many pages they stand for.
     reviewable = Collection.objects.visible_to(user, Role.REVIEWER)
     if wanted.collection is not None:
         reviewable = reviewable.filter(pk=wanted.collection)
     pages = Page.objects.awaiting_review().filter(collection__in=list(reviewable.values_list("pk", flat=True)))
-    if wanted.mine:
-        typed = TranscriptRevision.objects.filter(line__page=OuterRef("pk"), author=user)
-        held = Claim.objects.live().filter(page=OuterRef("pk"), reviewer=user)
-        pages = pages.filter(Exists(typed) | Exists(held))
-    return pages.order_by(*_FIELDS[wanted.order])
+    return filtered(pages, user, wanted).order_by(*_FIELDS[wanted.order])
 
 
-def count_waiting(user: User, wanted: QueueFilter = QueueFilter()) -> int:
+def count_waiting(user: User, wanted: QueueFilter = EVERYTHING) -> int:
     """How many pages wait, counted up to one more than ``MOST_COUNTED``."""
     return waiting(user, wanted).order_by().values("pk")[: MOST_COUNTED + 1].count()
 
@@ -78,13 +65,22 @@ def count_waiting(user: User, wanted: QueueFilter = QueueFilter()) -> int:
 def queue_slice(user: User, wanted: QueueFilter, *, after: str = "", size: int = PAGE_SIZE) -> Slice:
     """One screen of the queue by keyset: it costs the same wherever it begins."""
     pages = waiting(user, wanted).select_related("collection", "document", "original", "run__route_decision")
-    shown: KeyedSlice[Page] = paged(pages, order=_FIELDS[wanted.order], size=size, after=after)
-    live = Claim.objects.live().filter(page__in=shown.rows).select_related("reviewer")
+    found: KeyedSlice[Page] = paged(pages, order=_FIELDS[wanted.order], size=size, after=after)
+    shown = found.rows
+    live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
+    skips = Skip.objects.filter(page__in=shown).order_by("page_id", "-pk").distinct("page_id")
+    threads = Thread.objects.open().filter(page__in=shown).values_list("page").annotate(count=Count("pk"))
     return Slice(
-        pages=shown.rows,
-        after=shown.after,
-        unsure=unsure_words(page.run_id for page in shown.rows),
+        pages=shown,
+        after=found.after,
+        unsure=unsure_words(page.run_id for page in shown),
         claims={claim.page_id: claim for claim in live},
+        reviews={
+            review.page_id: review
+            for review in PageReview.objects.filter(page__in=shown).select_related("assignee", "approver", "barred")
+        },
+        skips={skip.page_id: skip for skip in skips.select_related("reviewer")},
+        open_threads=dict(threads.values_list("page", "count")),
     )
 
 
@@ -118,25 +114,42 @@ def own_claims(user: User) -> models.QuerySet[Claim]:
     return live.select_related("page__document", "page__collection").order_by("-claimed_at")
 
 
-def next_page(user: User, wanted: QueueFilter, *, skipped: Container[int] = ()) -> Claim | None:
-    """Claim the first page of the queue that nobody holds, for ``user``; None when there is none.
+def next_page(user: User, wanted: QueueFilter, *, again: bool = False) -> Claim | None:
+    """Claim the first page of the queue that is free for ``user``; None when there is none.
 
-    Pages that others are claiming at this moment are passed over without waiting.
+    What is assigned to them comes first, and what is assigned to others is theirs. Pages that they passed over lately
+    come only ``again``, when nothing else is left. Pages that others are claiming at this moment are passed over
+    without waiting.
     """
-    passed = set(skipped)
+    mine = Exists(PageReview.objects.filter(page=OuterRef("pk"), assignee=user))
+    decided = PageReview.objects.filter(page=OuterRef("pk"))
+    closed = decided.filter(Q(barred=user) | Q(stage=Stage.SECOND, approver=user))
+    open_to_all = ~Q(Exists(decided.assigned())) & ~Q(Exists(closed))
+    lately = skipped_lately(user)
+    offers: list[Q] = [Q(mine) & ~Q(lately), open_to_all & ~Q(lately)]
+    if again:
+        offers += [Q(mine), open_to_all]
+    pages = waiting(user, wanted)
+    for offer in offers:
+        if (claim := _claim_first(pages.filter(offer), user)) is not None:
+            return claim
+    return None
+
+
+def _claim_first(pages: models.QuerySet[Page], user: User) -> Claim | None:
+    passed = set[int]()
     while True:
         # A page of one's own other tab is no next page either.
         held = Claim.objects.live().filter(page=OuterRef("pk"))
-        free = waiting(user, wanted).filter(~Exists(held)).exclude(pk__in=passed)
+        free = pages.filter(~Exists(held)).exclude(pk__in=passed)
         with transaction.atomic():
             page = free.select_for_update(skip_locked=True, of=("self",)).first()
             if page is None:
                 return None
             # Someone may have claimed it after our query's snapshot and before our lock: look again under the lock.
-            taken = Claim.objects.live().filter(page=page).exists()
-            if not taken:
+            if not Claim.objects.live().filter(page=page).exists():
                 try:
                     return claim_page(page=page, reviewer=user)
-                except (PageHeld, NotInReview):
-                    taken = True
+                except (PageHeld, NotInReview, NotYours):
+                    pass  # or sent elsewhere, or assigned
             passed.add(page.pk)

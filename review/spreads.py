@@ -7,7 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from review.claims import lock
-from review.models import Approval, Claim
+from review.comments import carry_page, carry_threads
+from review.models import Claim, Stage
+from review.stages import move, review_of
 from transcription.errors import Conflict
 from transcription.models import Collection, Lane, Page
 from transcription.steps.join_spread import join_spread, lock_spread
@@ -34,18 +36,24 @@ def split(*, page: Page, user: User, lane: Lane = Lane.INTERACTIVE) -> Page:
     """Part the spread; the right page. Raises InReview and NoSpread."""
     with transaction.atomic():
         _require_free(lock(page), user)
-        return split_spread(page=page, lane=lane, by=user)
+        right = split_spread(page=page, lane=lane, by=user)
+        carry_threads(source=page, target=right)
+        _begin_review_anew(page)
+        return right
 
 
 def join(*, page: Page, user: User) -> Page:
-    """Make the two pages one again; what was once approved of the right one stays on record. Raises InReview and
-    NoSpread."""
+    """Make the two pages one again; what was said about the right one and approved of it stays on record. Raises
+    InReview and NoSpread."""
     with transaction.atomic():
         left, right = lock_spread(page)
         for half in (left, right):
             _require_free(half, user)
-        Approval.objects.filter(page=right).update(page=left)
-        return join_spread(page=page, lane=Lane.INTERACTIVE, by=user)
+        carry_page(source=right, target=left)
+        whole = join_spread(page=page, lane=Lane.INTERACTIVE, by=user)
+        carry_threads(source=whole, target=whole)
+        _begin_review_anew(whole)
+        return whole
 
 
 def split_found(collection: Collection, user: User) -> tuple[int, int]:
@@ -61,6 +69,12 @@ def split_found(collection: Collection, user: User) -> tuple[int, int]:
         except Conflict:
             held += 1
     return done, held
+
+
+def _begin_review_anew(page: Page) -> None:
+    """What one person approved is not what another would look at now."""
+    if review_of(page).stage == Stage.SECOND:
+        move(page, Stage.FIRST)
 
 
 def _require_free(page: Page, user: User) -> None:

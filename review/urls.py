@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from review import audit_views, layout_views, page_views, replacement_views, views
+from review import assignment_views, audit_views, comment_views, layout_views, page_views, replacement_views, views
 
 app_name = "review"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", views.queue, name="queue"),
+    path("review/assign/", assignment_views.assign_pages, name="assign"),
     path("review/start/", views.start, name="start"),
     path("review/audits/", audit_views.overview, name="audits"),
     path("review/audits/next/<str:work>/", audit_views.following, name="audit-next"),
@@ -23,6 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/pages/<int:pk>/release/", views.release, name="release"),
     path("review/pages/<int:pk>/approve/", views.approve, name="approve"),
     path("review/pages/<int:pk>/skip/", views.skip, name="skip"),
+    path("review/pages/<int:pk>/return/", views.send_back, name="return"),
+    path("review/pages/<int:pk>/comments/", comment_views.thread, name="comments"),
+    path("review/pages/<int:pk>/comments/say/", comment_views.say, name="say"),
+    path("review/pages/<int:pk>/comments/<int:thread>/resolve/", comment_views.resolve, name="resolve"),
     path("review/pages/<int:pk>/reopen/", views.reopen, name="reopen"),
     path("review/displaced/<int:pk>/", views.settle, name="settle-displaced"),
     path("review/pages/<int:pk>/layout/", layout_views.layout, name="layout"),

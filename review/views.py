@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from review import approvals, claims
+from review import approvals, claims, skips
 from review.answers import answers_json, cleaned, signed_in
+from review.assignments import loads
 from review.audits import waiting_for
+from review.comments import comments_in, talks_of
 from review.corrections import correct_line, settle_text
 from review.editor import current_line_data, page_data
-from review.forms import ApprovalForm, LineForm, QueueForm, SettleForm, TokenForm
+from review.forms import ApprovalForm, AssignForm, LineForm, QueueForm, ReturnForm, SettleForm, SkipForm, TokenForm
 from review.history import pass_texts, past_texts
-from review.models import Approval, Claim
-from review.queue import MOST_COUNTED, QueueFilter, count_waiting, next_page, own_claims, queue_slice, waiting
+from review.late_changes import late_changes
+from review.models import Approval, PageReturn, Skip, Stage
+from review.queue import MOST_COUNTED, Slice, count_waiting, next_page, own_claims, queue_slice, waiting
+from review.queue_filter import QueueFilter, Waits
+from review.reasons import OF_PEOPLE
+from review.returns import last_return, may_send_back, reject, request_changes
+from review.stages import name_of, review_of
 from review.wording import texts
 from transcription.htr.languages import language_tag
 from transcription.models import Collection, DisplacedText, Line, Page, PageState, Role
@@ -31,9 +38,6 @@ from transcription.views.brought import brought_for
 from transcription.views.displaced import displaced_of
 from transcription.views.page import viewer_config
 from transcription.views.page_readings import unplaced_readings
-
-SKIPPED = "review_skipped"
-MOST_SKIPPED = 500
 
 
 @login_required
@@ -45,25 +49,49 @@ def queue(request: HttpRequest) -> HttpResponse:
     wanted = form.wanted
     shown = queue_slice(user, wanted, after=form.after_key)
     reviewable = Collection.objects.visible_to(user, Role.REVIEWER)
+    led = Collection.objects.visible_to(user, Role.LEAD)
+    leads_any = led.exists()
     reviewed = Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED)
     context = {
         "section": "review",
         "form": form,
-        "reviewed": reviewed.count() if not shown.pages else 0,  # said where nothing waits
-        "rows": [
-            {"page": page, "unsure": shown.unsure.get(page.run_id or 0, 0), "claim": shown.claims.get(page.pk)}
-            for page in shown.pages
-        ],
+        "rows": [queue_row(page, shown) for page in shown.pages],
         "total": count_waiting(user, wanted),
         "most_counted": MOST_COUNTED,
+        "reviewed": reviewed.count() if not shown.pages else 0,  # said where nothing waits
         "may_review": reviewable.exists(),
         "audits": waiting_for(user),
         "own": list(own_claims(user)[:5]),
-        "filter": filter_query(wanted),
-        "next": f"{filter_query(wanted)}&after={shown.after}" if shown.after else "",
+        "filter": wanted.query,
+        "next": f"{wanted.query}&after={shown.after}" if shown.after else "",
         "first": not form.after_key,
+        "is_filtered": wanted != QueueFilter(order=wanted.order),
+        "assign": AssignForm(lead=user) if leads_any else None,
+        "led": set(led.values_list("pk", flat=True)) if leads_any else (),
+        "loads": loads(led) if leads_any else (),
     }
     return render(request, "review/queue.html", context)
+
+
+def queue_row(page: Page, shown: Slice) -> dict[str, Any]:
+    """A page of the queue, and all that is known of why it waits and of who is on it."""
+    review, skip = shown.reviews.get(page.pk), shown.skips.get(page.pk)
+    people = []
+    if review is not None and review.stage != Stage.FIRST:
+        people.append((OF_PEOPLE[Waits(review.stage)], name_of(review.approver)))
+    if review is not None and review.barred is not None:
+        people.append((OF_PEOPLE[Waits.REJECTED], name_of(review.barred)))
+    decision = getattr(page.run, "route_decision", None)
+    return {
+        "page": page,
+        "unsure": shown.unsure.get(page.run_id or 0, 0),
+        "claim": shown.claims.get(page.pk),
+        "assignee": review.assignee if review is not None else None,
+        "reasons": decision.named_reasons if decision is not None else [],
+        "of_people": people,
+        "skip": skip,
+        "threads": shown.open_threads.get(page.pk, 0),
+    }
 
 
 @login_required
@@ -72,15 +100,14 @@ def start(request: HttpRequest) -> HttpResponse:
     """Claim the next page and open it. A page one already holds comes first."""
     user = signed_in(request)
     wanted = QueueForm(request.POST, user=user).wanted
-    request.session[SKIPPED] = []
     own = own_claims(user).first()
     if own is not None and waiting(user, wanted).filter(pk=own.page_id).exists():
-        return redirect(_editor_url(own.page_id, wanted))
-    claim_ = next_page(user, wanted)
+        return redirect(editor_url(own.page_id, wanted))
+    claim_ = next_page(user, wanted, again=True)
     if claim_ is None:
         messages.info(request, _("No page is free at this moment."))
-        return redirect(f"{reverse('review:queue')}?{filter_query(wanted)}")
-    return redirect(_editor_url(claim_.page_id, wanted))
+        return redirect(f"{reverse('review:queue')}?{wanted.query}")
+    return redirect(editor_url(claim_.page_id, wanted))
 
 
 @login_required
@@ -93,26 +120,33 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
     )
     page = get_object_or_404(pages, pk=pk)
     wanted = QueueForm(request.GET, user=user).wanted
-    changed = len(changes_since_reading(page).lines)
+    changed, stage, late = len(changes_since_reading(page).lines), review_of(page), late_changes(page)
+    returned = last_return(page)
     data = page_data(page) | {
         "changedLines": changed,
+        "lateLines": late.lines,
+        "editable": page.state in claims.TEXT_MAY_CHANGE,
+        "comments": {line: asdict(talk) for line, talk in talks_of(page).items()},
         "title": page.label,
         "user": user.pk,
         "image": viewer_config(page),
         "texts": texts(),
-        "filter": filter_query(wanted),
+        "filter": wanted.query,
         "heartbeatSeconds": claims.HEARTBEAT_SECONDS,
         "urls": {
-            "queue": f"{reverse('review:queue')}?{filter_query(wanted)}",
+            "queue": f"{reverse('review:queue')}?{wanted.query}",
             "login": f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}",
             **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("claim", "heartbeat", "release")},
-            **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip")},
+            **{name: reverse(f"review:{name}", args=[page.pk]) for name in ("approve", "skip", "return")},
+            "comments": reverse("review:comments", args=[page.pk]),
+            "say": reverse("review:say", args=[page.pk]),
+            "resolve": reverse("review:resolve", args=[page.pk, 0]),
             "save": reverse("review:save-line", args=[0]),
             "history": reverse("review:line-history", args=[0]),
             "why": reverse("transcription:word_why", args=[0, 0]),
             "unplaced": reverse("review:unplaced", args=[page.pk]),
             "displaced": reverse("review:settle-displaced", args=[0]),
-            "layout": f"{reverse('review:layout', args=[page.pk])}?{filter_query(wanted)}",
+            "layout": f"{reverse('review:layout', args=[page.pk])}?{wanted.query}",
         },
     }
     context = {
@@ -127,7 +161,15 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "changed_lines": changed,
         "waiting": count_waiting(user, wanted),
         "most_counted": MOST_COUNTED,
-        "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
+        "may_return": may_send_back(page, user),
+        "stage": stage if stage.stage != Stage.FIRST else None,
+        "returned": returned,
+        "names": {
+            "by": name_of(returned.by if returned is not None else None),
+            "approver": name_of(returned.approver if returned is not None else stage.approver),
+        },
+        "late": late,
+        "skip_reasons": Skip.Reason.choices,
     }
     return render(request, "review/editor.html", context)
 
@@ -182,25 +224,36 @@ def release(request: HttpRequest, pk: int) -> dict[str, Any]:
 @answers_json
 def approve(request: HttpRequest, pk: int) -> dict[str, Any]:
     """End the work on the page and claim the next one."""
-    user, page = signed_in(request), _page(request, pk)
-    data = cleaned(ApprovalForm(request.POST))
+    user, page, data = signed_in(request), _page(request, pk), cleaned(ApprovalForm(request.POST))
     if data["nothing_to_read"]:
         approvals.approve_as_empty(page=page, reviewer=user, active_seconds=data["active_seconds"])
     else:
-        mode = Approval.Mode(data["mode"])
-        approvals.approve(page=page, reviewer=user, mode=mode, active_seconds=data["active_seconds"])
+        approvals.approve(
+            page=page,
+            reviewer=user,
+            mode=Approval.Mode(data["mode"]),
+            active_seconds=data["active_seconds"],
+            read_lines=data["read_lines"],
+            passed_words=data["passed_words"],
+        )
+    return _go_on(request)
+
+
+@answers_json
+def send_back(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """Request changes of an approved page, or reject it, and claim the next one."""
+    user, page, data = signed_in(request), _page(request, pk), cleaned(ReturnForm(request.POST))
+    verb = reject if data["kind"] == PageReturn.Kind.REJECTED else request_changes
+    verb(page=page, by=user, note=data["note"])
     return _go_on(request)
 
 
 @answers_json
 def skip(request: HttpRequest, pk: int) -> dict[str, Any]:
-    """Leave the page to others and claim the next one; it is not offered again until review is started anew."""
-    user, page = signed_in(request), _page(request, pk)
-    own = Claim.objects.filter(page=page, reviewer=user).first()
-    if own is not None:
-        claims.release(page=page, reviewer=user, token=own.token)
-    skipped = [one for one in request.session.get(SKIPPED, []) if one != page.pk]
-    request.session[SKIPPED] = [*skipped, page.pk][-MOST_SKIPPED:]
+    """Leave the page to others and claim the next one."""
+    user, page, form = signed_in(request), _page(request, pk), SkipForm(request.POST)
+    data = cleaned(form)
+    skips.skip(page=page, reviewer=user, reason=form.why, note=data["note"])
     return _go_on(request)
 
 
@@ -235,7 +288,8 @@ def save_line(request: HttpRequest, pk: int) -> dict[str, Any]:
 def line_history(request: HttpRequest, pk: int) -> HttpResponse:
     """The line's revisions and what each pass read, as a fragment."""
     line = _line(request, pk)
-    context = {"line": line, "revisions": past_texts(line), "passes": pass_texts(line)}
+    _thread, said = comments_in(line.page, line.pk)
+    context = {"line": line, "revisions": past_texts(line), "passes": pass_texts(line), "comments": said}
     return render(request, "review/history.html", context)
 
 
@@ -251,21 +305,12 @@ def _line(request: HttpRequest, pk: int) -> Line:
 def _go_on(request: HttpRequest) -> dict[str, Any]:
     user = signed_in(request)
     wanted = QueueForm(request.POST, user=user).wanted
-    following = next_page(user, wanted, skipped=request.session.get(SKIPPED, []))
+    following = next_page(user, wanted)
     if following is None:
         messages.info(request, _("No other page is free at this moment."))
-        return {"next": f"{reverse('review:queue')}?{filter_query(wanted)}"}
-    return {"next": _editor_url(following.page_id, wanted)}
+        return {"next": f"{reverse('review:queue')}?{wanted.query}"}
+    return {"next": editor_url(following.page_id, wanted)}
 
 
-def _editor_url(pk: int, wanted: QueueFilter) -> str:
-    return f"{reverse('review:editor', args=[pk])}?{filter_query(wanted)}"
-
-
-def filter_query(wanted: QueueFilter) -> str:
-    values: dict[str, Any] = {"order": wanted.order.value}
-    if wanted.collection is not None:
-        values["collection"] = wanted.collection
-    if wanted.mine:
-        values["mine"] = "on"
-    return urlencode(values)
+def editor_url(pk: int, wanted: QueueFilter) -> str:
+    return f"{reverse('review:editor', args=[pk])}?{wanted.query}"

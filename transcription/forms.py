@@ -43,7 +43,7 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
         model = Collection
         fields = [
             *("title", "identifier", "dates", "creator", "language", "rights"),
-            *("guidelines", "characters", "threshold", "spreads"),
+            *("guidelines", "characters", "threshold", "spreads", "second_review"),
         ]
         help_texts = {
             "language": _(

@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from review.claims import claim_page
-from review.models import Approval
-from review.queue import Order, QueueFilter, next_page, queue_slice, waiting
+from review.models import Approval, Skip
+from review.queue import next_page, queue_slice, waiting
+from review.queue_filter import ME, Order, QueueFilter
+from review.skips import skip
 from tests.factories import (
     create_collection,
     create_layout,
@@ -66,13 +68,15 @@ def test_staff_and_strangers_see_nothing_to_review() -> None:
     assert next_page(staff, QueueFilter()) is None
 
 
-@pytest.mark.parametrize("name", ["editor", "claim", "heartbeat", "release", "approve", "skip", "reopen"])
+@pytest.mark.parametrize(
+    "name", ["editor", "claim", "heartbeat", "release", "approve", "skip", "return", "say", "comments", "reopen"]
+)
 def test_a_page_of_others_does_not_exist(client: Client, name: str) -> None:
     page = create_written_page(image=False)
     client.force_login(create_membership(collection=page.collection, role=Role.STAFF).user)
     url = reverse(f"review:{name}", args=[page.pk])
     values = {"token": "00000000-0000-0000-0000-000000000000", "mode": "whole_page", "active_seconds": "1"}
-    answer = client.get(url) if name == "editor" else client.post(url, values)
+    answer = client.get(url) if name in ("editor", "comments") else client.post(url, values)
     assert answer.status_code == 404
 
 
@@ -83,10 +87,14 @@ def test_the_next_page_is_one_that_nobody_holds_and_that_was_not_skipped() -> No
         create_written_page(collection=collection, confidence=c, image=False) for c in (0.1, 0.2, 0.3)
     )
     claim_page(page=held, reviewer=colleague)
-    claim = next_page(reviewer, QueueFilter(), skipped=[skipped.pk])
+    skip(page=skipped, reviewer=reviewer, reason=Skip.Reason.LATER)
+    claim = next_page(reviewer, QueueFilter())
     assert claim is not None
     assert claim.page == free
-    assert next_page(reviewer, QueueFilter(), skipped=[skipped.pk]) is None
+    assert next_page(reviewer, QueueFilter()) is None
+    again = next_page(reviewer, QueueFilter(), again=True)
+    assert again is not None
+    assert again.page == skipped
 
 
 def test_the_queue_counts_doubtful_words_and_says_who_is_on_a_page(client: Client) -> None:
@@ -128,7 +136,7 @@ def test_the_filter_shows_one_collection_and_what_i_work_on() -> None:
     create_membership(collection=other.collection, role=Role.REVIEWER, user=reviewer)
     claim_page(page=mine, reviewer=reviewer)
     assert list(waiting(reviewer, QueueFilter(collection=other.collection_id))) == [other]
-    assert list(waiting(reviewer, QueueFilter(mine=True))) == [mine]
+    assert list(waiting(reviewer, QueueFilter(whose=ME))) == [mine]
 
 
 def create_decided(collection: Collection, *, words: int, confidence: float) -> Page:

@@ -14,8 +14,10 @@ from django.utils import timezone
 from review import reports
 from review.approvals import approve
 from review.claims import claim_page
-from review.models import Approval, Claim
+from review.comments import Talk, say, talks_of
+from review.models import Approval, Claim, Stage
 from review.spreads import InReview, join, split, split_found, turn
+from review.stages import review_of
 from tests.factories import (
     create_collection,
     create_layout,
@@ -106,6 +108,31 @@ def test_what_was_approved_once_of_the_right_page_stays_on_record() -> None:
     Page.objects.filter(pk=right.pk).update(approved_at=None, state=PageState.IN_REVIEW)
     join(page=page, user=reviewer)
     assert Approval.objects.get().page == page
+
+
+def test_what_was_said_goes_with_its_line_when_a_spread_is_split_and_joined() -> None:
+    page, reviewer = spread(), create_user()
+    line = page.lines.latest("pk")
+    say(page=page, line=line, text="on the right", author=reviewer)
+    right = prepared(split(page=page, user=reviewer))
+    assert right.layout is not None
+    moved = right.layout.places.get().line
+    assert talks_of(right) == {moved.pk: Talk(1, open=True)}
+    say(page=right, line=moved, text="still there", author=reviewer)
+    say(page=right, line=None, text="about the right page", author=reviewer)
+    say(page=page, line=None, text="about the left page", author=reviewer)
+    whole = join(page=prepared(page), user=reviewer)
+    assert talks_of(whole) == {line.pk: Talk(2, open=True), 0: Talk(2, open=True)}
+
+
+def test_a_second_review_of_a_spread_begins_anew_when_it_is_split() -> None:
+    page = spread()
+    Collection.objects.update(second_review=True)
+    page.refresh_from_db()
+    approve(page=page, reviewer=create_user(), mode=Approval.Mode.WHOLE_PAGE, active_seconds=5)
+    page.refresh_from_db()
+    split(page=page, user=create_user())
+    assert review_of(page).stage == Stage.FIRST
 
 
 def test_a_text_that_went_to_another_page_is_counted_once(client: Client) -> None:

@@ -17,6 +17,7 @@ from transcription.models.incoming import IncomingFile, IncomingState, UploadLim
 from transcription.models.job import Inbox, Job, JobState
 from transcription.models.layout import Layout, LayoutLine, Line, Production
 from transcription.models.manifest import Manifest
+from transcription.models.notification import Mail, MailWish, Notification
 from transcription.models.original import Beside, KnownFiles, Original, Upload
 from transcription.models.page import Page, PageState, Part, Turner
 from transcription.models.page_reading import PageReading
@@ -77,8 +78,11 @@ __all__ = [
     "Layout",
     "LayoutLine",
     "Line",
+    "Mail",
+    "MailWish",
     "Manifest",
     "Membership",
+    "Notification",
     "Original",
     "Overrun",
     "Page",

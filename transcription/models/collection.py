@@ -100,6 +100,13 @@ class Collection(models.Model):
         help_text=_("to leads; otherwise everybody sees their own times only"),
     )
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    second_review = models.BooleanField(
+        _("second review"),
+        default=False,
+        help_text=_("what one reviewer approved, another one looks at before it counts as reviewed"),
+    )
+    # When all of its pages were last found to be done; null while some are not.
+    finished_at = models.DateTimeField(null=True, editable=False)
     is_sample = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     # When work of this collection was last claimed: the one that waited longest is served next.

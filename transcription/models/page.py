@@ -75,6 +75,10 @@ class PageQuerySet(models.QuerySet["Page"]):
         """Pages that somebody has open in the editor: review's claims, which point at pages."""
         return self.filter(claim__lease_until__gt=Now())
 
+    def looked_at_once(self) -> Self:
+        """Pages that one person approved and that another is to look at, or that were given back to be changed."""
+        return self.filter(review__stage__in=["second", "returned"])
+
     def with_open_failure(self) -> Self:
         """Pages of which a step was given up and nobody has retried it yet."""
         from transcription.models.failure import Failure  # not above: Failure points at Page

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from transcription.models.check import Check
+
 LOW_CONFIDENCE = "low-confidence"  # the one reason that is about the threshold
+
+REASONS: Mapping[str, str | Promise] = {
+    LOW_CONFIDENCE: _("low confidence"),
+    "no-lines": _("no lines found"),
+    "blank-page": _("blank page"),
+    "no-text": _("no text read"),
+    "pass-missing": _("a pass is missing"),
+    "transcript-unplaced": _("a brought transcript does not fit"),
+    "draft-brought": _("another program wrote it"),
+    "text-displaced": _("text lost its line"),
+    "lines-repaired": _("its lines were repaired"),
+    "lines-unread": _("lines not read"),
+} | {str(check.value): check.label for check in Check}
+
+
+def reason_label(code: str) -> str:
+    """A reason as people say it; the code where it is none of ours."""
+    return str(REASONS.get(code, code))
 
 
 class RouteDecision(models.Model):
@@ -37,3 +60,8 @@ class RouteDecision(models.Model):
     def counted_reasons(self) -> list[tuple[str, int | None]]:
         """Each reason with the number of lines it is about; None for one about the page."""
         return [(reason, self.counts.get(reason)) for reason in self.reasons]
+
+    @property
+    def named_reasons(self) -> list[tuple[str, int | None]]:
+        """The same in words."""
+        return [(reason_label(reason), lines) for reason, lines in self.counted_reasons]

@@ -80,7 +80,7 @@ class Census:
 
 # What is looked at comes first: in a collection of many pages the plan must not begin with all revisions there are.
 _STANDING = f"""
-CASE WHEN page.approved_at IS NOT NULL THEN '{Standing.APPROVED}'
+CASE WHEN page.approved_at IS NOT NULL OR page.id = ANY(%(looked_at)s) THEN '{Standing.APPROVED}'
      WHEN page.state <> ALL(%(finished)s) THEN '{Standing.UNFINISHED}'
      WHEN page.id = ANY(%(held)s) THEN '{Standing.HELD}'
      WHEN revision.source = ANY(%(typed)s) THEN '{Standing.TYPED}'
@@ -218,6 +218,7 @@ def _parameters(collection_id: int, pattern: Pattern, typed: bool, as_of: int) -
         "as_of": as_of,
         "finished": list(FINISHED_STATES),
         "held": held_pages(collection_id),
+        "looked_at": list(Page.objects.filter(collection=collection_id).looked_at_once().values_list("pk", flat=True)),
         "typed": [] if typed else [Source.PERSON, Source.IMPORT],
     }
 

@@ -141,6 +141,8 @@ def _change_page(replacement: Replacement, page: Page) -> None:
     of who asked for this. The caller holds the page lock."""
     if page.approved_at is not None or page.state not in FINISHED_STATES:
         return
+    if Page.objects.filter(pk=page.pk).looked_at_once().exists():
+        return
     shown = Line.objects.filter(places__layout=page.layout_id, current__lte=replacement.as_of)
     changed: list[ReplacedLine] = []
     typed = False

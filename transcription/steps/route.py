@@ -86,11 +86,14 @@ def decide_again(*, page: Page, run: Run) -> None:
 
 
 def _settle(page: Page, outcome: str) -> None:
-    """A page that a person has approved stays reviewed, whatever a later run says."""
+    """A page that a person has approved stays reviewed, and one that waits for a second look stays in review, whatever
+    a later run says."""
     if page.approved_at is not None:
         page.state = PageState.REVIEWED
+    elif outcome == RouteDecision.Outcome.REVIEW or Page.objects.filter(pk=page.pk).looked_at_once().exists():
+        page.state = PageState.IN_REVIEW
     else:
-        page.state = PageState.IN_REVIEW if outcome == RouteDecision.Outcome.REVIEW else PageState.ACCEPTED
+        page.state = PageState.ACCEPTED
     page.save(update_fields=["state", "changed_at"])
     if page.state == PageState.IN_REVIEW:
         weigh([page.pk])

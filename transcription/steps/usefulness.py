@@ -59,6 +59,7 @@ def _measured() -> list[tuple[float, float, float]]:
     pages."""
     pages = Page.objects.filter(
         approvals__active_seconds__gt=0,
+        approvals__second=False,
         approvals__run__route_decision__features__has_key=WORDS,
         confidence__isnull=False,
     ).order_by("-approvals__pk")

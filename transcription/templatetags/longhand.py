@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from transcription.models import Check, Collection, Page, Role
+from transcription.models import Collection, Page, Role
+from transcription.steps.notify import unread
 
 register = template.Library()
 
@@ -41,16 +42,19 @@ def review_count(context: dict[str, Any]) -> int:
 
 
 @register.simple_tag(takes_context=True)
+def unread_count(context: dict[str, Any]) -> int:
+    """Notifications that this user has not read, counted up to a thousand."""
+    user = context.get("user")
+    if user is None or not user.is_authenticated:
+        return 0
+    return unread(user).order_by().values("pk")[: MOST_COUNTED + 1].count()
+
+
+@register.simple_tag(takes_context=True)
 def holds_role(context: dict[str, Any], role: str) -> bool:
     """Whether this user holds ``role`` (or one that includes it) in any collection."""
     user = context.get("user")
     return bool(user and user.is_authenticated and Collection.objects.visible_to(user, Role(role)).exists())
-
-
-@register.filter
-def check_label(code: str) -> str:
-    """The name of a check by its code; the code where it is none of ours."""
-    return str(Check(code).label) if code in Check.values else code
 
 
 @register.filter

@@ -41,6 +41,9 @@ const SINGLE = {
   e: { name: "edit" },
   u: { name: "unclear" },
   w: { name: "why" },
+  x: { name: "illegible" },
+  c: { name: "comment" },
+  C: { name: "commentPage" },
   "+": { name: "zoom", with: [1.35] },
   "=": { name: "zoom", with: [1.35] },
   "-": { name: "zoom", with: [1 / 1.35] },
@@ -60,7 +63,7 @@ function outside(event, settings) {
   if (event.key === "ArrowUp") return { name: "line", with: [-1] };
   if (inPane && event.key === "ArrowRight") return { name: "word", with: [1] };
   if (inPane && event.key === "ArrowLeft") return { name: "word", with: [-1] };
-  if (inPane && event.key === "Enter" && !target.closest(".choice, .no-text")) return { name: "read" };
+  if (inPane && event.key === "Enter" && !target.closest(".choice, .no-text, .line-talk")) return { name: "read" };
   if (!settings.singleKeys) return null;
   if (/^[1-9]$/.test(event.key)) return { name: "take", with: [Number(event.key) - 1] };
   return SINGLE[event.key] ?? null;

@@ -7,13 +7,17 @@ import { isUnsure, tokens, typedDecisions, remark } from "./words.js";
 const VERY_UNSURE = 0.4; // below it the underline is a wave
 
 export class Lines {
-  /** `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why and conflict. */
+  /**
+   * `list` is the <ol>; `say` announces; `t` fills the wording; `act` holds take, confirm, why, conflict, and of comments
+   * mark, which makes what a line shows of them, and talk, which opens them.
+   */
   constructor(list, page, { say, t, act, drafts }) {
     Object.assign(this, { list, page, say, t, act, drafts });
     this.field = null;
     this.rows = page.lines.map((line, i) => this.#row(line, i));
     list.replaceChildren(...this.rows);
     page.addEventListener("line", ({ detail: line }) => this.#draw(page.lines.indexOf(line)));
+    page.addEventListener("talk", ({ detail: line }) => this.#status(this.rows[page.lines.indexOf(line)], line));
     page.addEventListener("place", ({ detail }) => this.#move(detail ?? {}));
     page.addEventListener("readonly", () => this.redraw());
     list.addEventListener("click", (event) => this.#click(event));
@@ -68,6 +72,9 @@ export class Lines {
     } else if (line.by) {
       note.append(make("span", { className: "line-by", title: line.byTitle, textContent: this.t("by", { name: line.by }) }));
     }
+    if (line.late && line.status === "saved") note.append(make("span", { className: "line-late", textContent: ` · ${this.t("late")}` }));
+    const mark = this.act.mark(line);
+    if (mark) note.append(mark);
   }
 
   #word(word, j, here) {
@@ -162,6 +169,7 @@ export class Lines {
     const i = Number(row.dataset.index);
     const choice = target.closest(".choice");
     if (target.closest("[data-conflict]")) this.act.conflict(this.page.lines[i]);
+    else if (target.closest("[data-talk]")) this.act.talk(this.page.lines[i]);
     else if (choice && "take" in choice.dataset) this.act.take(Number(choice.dataset.take));
     else if (choice && "confirm" in choice.dataset) this.act.confirm();
     else if (choice && "why" in choice.dataset) this.act.why();

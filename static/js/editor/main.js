@@ -1,8 +1,10 @@
 // The review editor: puts image, text, keys, saving and the claim together.
 
 import { Claim } from "./claim.js";
+import { Comments } from "./comments.js";
 import { Drafts } from "./drafts.js";
 import { listen } from "./keys.js";
+import { leavingDialogs } from "./leaving.js";
 import { Lines, readDecisions } from "./lines.js";
 import { Notices } from "./notices.js";
 import { Page } from "./page.js";
@@ -12,7 +14,7 @@ import { loadSettings } from "./settings.js";
 import { makeSplit } from "./split.js";
 import { Unplaced } from "./unplaced.js";
 import { Viewer } from "./viewer.js";
-import { isUnsure, nextUnclear, tokens } from "./words.js";
+import { ILLEGIBLE, isUnsure, nextUnclear, tokens } from "./words.js";
 import { showWhy } from "../why.js";
 
 const $ = (id) => document.getElementById(id);
@@ -103,11 +105,23 @@ const verbs = {
     const url = data.urls.why.replace("/0/words/0/", `/${page.current.id}/words/${word.index}/`);
     showWhy(`${url}?below=${Math.round(settings.markBelow * 100)}`);
   },
+  illegible() {
+    const line = page.current;
+    if (!line || page.readOnly) return;
+    const decisions = line.words.filter((word) => word.index !== null)
+      .map((word) => ({ word: word.index, kind: "unclear", after: "" }));
+    page.word = null;
+    page.change(line, ILLEGIBLE, decisions);
+    page.go(page.line, null);
+  },
+  comment() { if (page.current) comments.show(page.current); },
+  commentPage() { comments.show(null); },
   edit() { lines.edit(); },
   restore() { lines.restore(); },
   read() {
     const line = page.current;
     if (!line) return;
+    page.read.add(line.id);
     if (lines.field) lines.commit({ read: true });
     else page.change(line, line.text, readDecisions(line.words, page.below));
     if (doubtfulOnly() && page.hop(1)) return;
@@ -139,18 +153,27 @@ const verbs = {
     say(name);
   },
   approve() {
+    if (!data.inReview) return;
     const { left, total } = page.count();
+    const unread = doubtfulOnly() ? 0 : page.lines.filter((line) => line.text && !page.read.has(line.id)).length;
     const missing = unplaced.lines;
     const { displaced } = unplaced;
     const changed = data.changedLines;
-    if (page.readOnly || (left === 0 && missing === 0 && displaced === 0 && changed === 0)) { approveNow(); return; }
+    const talked = comments.open;
+    if (page.readOnly || !(left || missing || displaced || changed || unread || talked)) { approveNow(); return; }
+    $("approve-unread").textContent = unread ? t("unreadLines", { left: unread, total: page.lines.length }) : "";
+    $("approve-comments").textContent = talked === 0 ? "" : talked === 1 ? t("commentsOpenOne") : t("commentsOpenMany", { count: talked });
     $("approve-changed").textContent = changed === 0 ? "" : changed === 1 ? t("changedOne") : t("changedMany", { count: changed });
     $("approve-left").textContent = left ? t("approveUnseen", { left, total }) : "";
     $("approve-unplaced").textContent = missing === 0 ? "" : missing === 1 ? t("unplacedOne") : t("unplacedMany", { count: missing });
     $("approve-displaced").textContent = displaced === 0 ? "" : displaced === 1 ? t("displacedOne") : t("displacedMany", { count: displaced });
     $("approve-dialog").showModal();
   },
-  skip() { leave(data.urls.skip, {}); },
+  skip() {
+    if (!data.inReview) return;
+    lines.commit();
+    $("skip-dialog").showModal();
+  },
 };
 
 function redone(line, otherwise) {
@@ -164,16 +187,16 @@ const tellNextPage = (text) => sessionStorage.setItem(LEFT, text);
 
 let leaving = false;
 
-/** Save everything, end the work on this page, open the next. */
+/** Save everything, end the work on this page, open the next; a sentence where that was refused. */
 async function leave(url, fields) {
-  if (leaving || (page.readOnly && url !== data.urls.skip)) return;
+  if (leaving || (page.readOnly && url !== data.urls.skip)) return t("approveFirst");
   leaving = true;
   lines.commit();
   try {
     if (!page.readOnly && !(await saver.settled())) {
       notices.show("approve", "warn", t("approveFirst"));
       askConflict();
-      return;
+      return t("approveFirst");
     }
     const following = new URLSearchParams(data.filter);
     const answer = await post(url, {
@@ -182,21 +205,27 @@ async function leave(url, fields) {
     claim.lose();
     if (url === data.urls.approve) tellNextPage(t("approved", { page: data.title }));
     location.assign(answer.next);
+    return null;
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.kind === "held") lost(error.message);
     else if (error.kind === "refused") notices.show("approve", "bad", error.message);
     else showTrouble(error.kind);
+    return error.body.message ?? t(error.kind === "offline" ? "offline" : "serverDown");
   } finally {
     leaving = false;
   }
 }
 
+leavingDialogs(data.urls, leave);
+
 // --- Image and text ---
+
+const comments = new Comments(page, { t, say, settle: () => lines.commit() });
 
 const lines = new Lines($("lines"), page, {
   say, t, drafts,
-  act: { take: verbs.take, confirm: verbs.confirm, why: verbs.why, conflict: (line) => askConflict(line) },
+  act: { take: verbs.take, confirm: verbs.confirm, why: verbs.why, conflict: (line) => askConflict(line), mark: (line) => comments.mark(line), talk: (line) => comments.show(line) },
 });
 const unplaced = new Unplaced(page, { say, t, commit: () => lines.commit() });
 if (!page.lines.length) {
@@ -325,7 +354,7 @@ function showMode() {
   for (const button of document.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === mode);
   }
-  $("approve-mode").textContent = t(mode);
+  if ($("approve-mode")) $("approve-mode").textContent = t(mode);
 }
 for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => {
   settings.mode = button.dataset.mode;
@@ -347,7 +376,10 @@ if ($("guidelines")) {
   $("guidelines").addEventListener("toggle", () => { settings.guidelines = $("guidelines").open; });
 }
 
-function approveNow() { leave(data.urls.approve, { mode: settings.mode }); }
+function approveNow() {
+  const read = JSON.stringify([...page.read]);
+  leave(data.urls.approve, { mode: settings.mode, read_lines: read, passed_words: page.count().left });
+}
 
 const clicks = {
   approve: verbs.approve,
@@ -364,6 +396,7 @@ const clicks = {
   undo: verbs.undo,
   redo: verbs.redo,
   history: showHistory,
+  comments: verbs.commentPage,
   nothing: () => { if (!page.readOnly) $("nothing-dialog").showModal(); },
   "nothing-sure": () => {
     $("nothing-dialog").close();
@@ -403,10 +436,17 @@ for (const draft of homeless) {
   ]);
 }
 if (restored) notices.show("restored", "good", restored === 1 ? t("restoredOne") : t("restoredMany", { count: restored }));
-if (data.inReview) await claim.take();
+if (data.editable) await claim.take();
 if (!(doubtfulOnly() && page.hop(1))) page.go(0, null);
 showCount();
 showSaving();
 if (news) say(news);
 setTimeout(() => { news = null; }, 6000);
+// From a notification: what was said about a line, or (0) about the page.
+const talk = location.hash.match(/^#talk-(\d+)$/)?.[1];
+if (talk) {
+  const about = page.byId(Number(talk));
+  if (about) page.go(page.lines.indexOf(about), null);
+  comments.show(about ?? null);
+}
 document.body.dataset.ready = "";

@@ -9,10 +9,12 @@ export class Page extends EventTarget {
     this.data = data;
     this.settings = settings;
     // saved: nothing to send · dirty: to be sent · conflict: the reviewer must choose · refused: the server will not
-    this.lines = data.lines.map((line) => ({ ...line, status: "saved", decisions: [], plain: {} }));
+    const late = new Set(data.lateLines); // changed after the approval
+    this.lines = data.lines.map((line) => ({ ...line, late: late.has(line.id), status: "saved", decisions: [], plain: {} }));
     this.line = this.lines.length ? 0 : -1;
     this.word = null;
     this.readOnly = true;
+    this.read = new Set(); // lines that were read through, by id
     this.past = [];
     this.future = [];
   }
@@ -98,10 +100,12 @@ export class Page extends EventTarget {
 
   /** The server's answer to a save of what was `sent`. */
   acknowledge(line, answer, sent) {
+    const { revision } = line;
     line.revision = answer.revision;
     line.by = answer.by;
     line.byTitle = answer.byTitle;
     line.checks = answer.checks;
+    if (this.data.state === "reviewed" && answer.revision > revision) line.late = true;
     line.decisions = line.decisions.slice(sent.decisions.length);
     if (line.text === sent.text && !line.decisions.length) {
       line.text = answer.text;

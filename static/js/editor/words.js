@@ -53,7 +53,7 @@ export const typedDecisions = (before, after) => {
 };
 
 const UNCLEAR = "[?]";
-const ILLEGIBLE = "[…]";
+export const ILLEGIBLE = "[…]";
 
 /** The next step of the mark for doubt: word → word[?] → […] → the word again (`plain`). */
 export function nextUnclear(text, plain) {

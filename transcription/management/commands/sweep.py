@@ -8,11 +8,12 @@ import threading
 from django.core.management.base import BaseCommand, CommandParser
 
 from transcription.steps.deliver import ANSWER_SECONDS, deliver_forever
+from transcription.steps.postman import post_forever, post_once
 from transcription.steps.sweep import sweep_forever, sweep_once
 
 
 class Command(BaseCommand):
-    help = "Free leases that ran out and ring for work that waits, for ever; --once does it once."
+    help = "Free leases that ran out, ring for work that waits and send mails, for ever; --once does it once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="sweep once and print what was done")
@@ -20,13 +21,18 @@ class Command(BaseCommand):
     def handle(self, *, once: bool, **options: object) -> None:
         if once:
             self.stdout.write(str(sweep_once()))
+            post_once()
             return
         stopped: list[int] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: stopped.append(number))
-        # A receiver that takes its time must not keep leases waiting. Should the sender end by a defect, so does the
-        # sweeper, and whoever supervises it starts both anew.
-        sender = threading.Thread(target=deliver_forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
-        sender.start()
-        sweep_forever(stopping=lambda: bool(stopped) or not sender.is_alive())
-        sender.join(timeout=ANSWER_SECONDS)
+        # A receiver of webhooks or mails that takes its time must not keep leases waiting. Should a sender end by a
+        # defect, so does the sweeper, and whoever supervises it starts all anew.
+        senders = [
+            threading.Thread(target=forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
+            for forever in (deliver_forever, post_forever)
+        ]
+        for sender in senders:
+            sender.start()
+        sweep_forever(stopping=lambda: bool(stopped) or not all(sender.is_alive() for sender in senders))
+        senders[0].join(timeout=ANSWER_SECONDS)
