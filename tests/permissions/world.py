@@ -1,0 +1,148 @@
+"""One collection with everything in it that a route may be about, and a client for each kind of person.
+
+A route's arguments come from the words before them in its path: ``collections/<int:pk>`` is the collection's, and
+``audits/lines/<int:pk>`` goes before ``lines/<int:pk>``. To test a route about something else, give its word a row in
+`nouns`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyvips
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+
+from tests.factories import (
+    create_collection,
+    create_document,
+    create_failure,
+    create_imported_transcript,
+    create_layout,
+    create_membership,
+    create_original,
+    create_page,
+    create_run,
+    create_term,
+    create_trial,
+    create_upload,
+    create_user,
+    create_vote,
+    word,
+)
+from tests.permissions.routes import Route
+from transcription.formats.pyramid_writer import write_pyramid
+from transcription.models import Audit, AuditLine, Collection, DisplacedText, Export, Page, PageState, Replacement, Role
+
+# Stands in everything of the collection that a person may read: whoever has no business in it must never get to see it.
+SECRET = "Quillfeather"
+FILES = ("thumbnails/secret.jpg", "exports/secret.zip")
+
+
+@dataclass(frozen=True)
+class World:
+    collection: Collection
+    page: Page
+    nouns: dict[str, object]
+    clients: dict[str, Client]
+
+    def arguments(self, route: Route) -> dict[str, object]:
+        """Raises KeyError with the word that `nouns` lacks."""
+        return {name: self._value(name, noun) for name, noun in route.arguments}
+
+    def _value(self, name: str, noun: str) -> object:
+        if name in NAMED:
+            return NAMED[name]
+        words = noun.split("/")
+        for start in range(len(words)):
+            if (key := "/".join(words[start:])) in self.nouns:
+                return self.nouns[key]
+        raise KeyError(words[-1])
+
+
+# Arguments that are no rows.
+NAMED: dict[str, object] = {
+    **dict.fromkeys(("level", "column", "row", "index"), 0),
+    "number": 1,
+    "action": "pause",
+    "work": "type",
+    "name": "states",
+}
+
+
+def build_world() -> World:
+    collection = create_collection(title=f"{SECRET} minutes")
+    document = create_document(collection=collection, title=f"{SECRET} box")
+    original = create_original(document=document, name=f"{SECRET}.jpg")
+    page = create_page(
+        document=document,
+        original=original,
+        state=PageState.IN_REVIEW,
+        confidence=0.4,
+        pyramid="derivatives/secret.tif",
+        thumbnail=FILES[0],
+    )
+    for name in (*FILES, original.file, page.pyramid):
+        default_storage.save(name, ContentFile(b"bytes"))
+    assert page.width is not None
+    assert page.height is not None
+    write_pyramid(pyvips.Image.black(page.width, page.height) + 200, Path(settings.MEDIA_ROOT) / page.pyramid)
+    layout = create_layout(page=page)
+    run = create_run(page=page)
+    places = list(layout.places.all())
+    votes = [create_vote(run=run, line=place.line, words=[word(SECRET, 0.4, "Quill")]) for place in places]
+    line, vote = places[0].line, votes[0]
+    line.refresh_from_db()
+    assert line.current is not None
+    audit = Audit.objects.create(
+        collection=collection, page=page, run=run, kind=Audit.Kind.MACHINE, seed=1, confidence=0.4, size=20
+    )
+    drawn = AuditLine.objects.create(audit=audit, line=line, vote=vote, position=1, size=12, text=SECRET)
+    export = Export.objects.create(collection=collection, format="txt", state=Export.State.DONE, file=FILES[1])
+    replacement = Replacement.objects.create(
+        collection=collection,
+        find=SECRET,
+        as_of=line.current.pk,
+        planned_places=0,
+        planned_lines=0,
+        planned_pages=0,
+        state=Replacement.State.DONE,
+    )
+    displaced = DisplacedText.objects.create(page=page, layout=layout, line=line, revision=line.current)
+    nouns: dict[str, Any] = {
+        "collections": collection.pk,
+        "pages": page.pk,
+        "lines": line.pk,
+        "originals": original.pk,
+        "uploads": create_upload(collection=collection).pk,
+        "exports": export.pk,
+        "failures": create_failure(collection=collection, page=page, message=f"{SECRET} is damaged.").pk,
+        "members": create_membership(collection=collection, role=Role.STAFF).pk,
+        "terms": create_term(collection=collection, text=SECRET).pk,
+        "transcripts": create_imported_transcript(page=page, text=SECRET, name=f"{SECRET}.txt").pk,
+        "trials": create_trial(collection=collection).pk,
+        "profiles": 0,  # named profiles are their owner's alone: test_passes
+        "audits/lines": drawn.pk,
+        "displaced": displaced.pk,
+        "replacements": replacement.pk,
+    }
+    return World(collection, page, nouns, _clients(collection))
+
+
+def _clients(collection: Collection) -> dict[str, Client]:
+    clients = {"anonymous": Client(), "revoked": _revoked(collection), "stranger": Client(), "superuser": Client()}
+    clients["stranger"].force_login(create_user())
+    clients["superuser"].force_login(create_user(superuser=True))
+    for role in Role:
+        clients[role.value] = Client()
+        clients[role.value].force_login(create_membership(collection=collection, role=role).user)
+    return clients
+
+
+def _revoked(collection: Collection) -> Client:
+    """Whoever sends a token that is worth nothing any more."""
+    return Client(headers={"Authorization": "Bearer longhand_0000000000000000000000000000000000000000000"})
