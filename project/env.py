@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LONGHAND_"
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
+MAIL_SCHEMES = ("smtp", "smtps", "smtp+plain")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -60,6 +62,29 @@ class Env(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     web_threads: PositiveInt = Field(8, le=256)
+
+    address: str = ""
+    """Where people reach Longhand, such as https://longhand.example.org, for links in mails; empty: host and port."""
+    mail_server: SecretStr = SecretStr("")
+    """smtp://user:password@host:587 (STARTTLS), smtps://…:465 (TLS) or smtp+plain://…:25 (neither); empty: no mails."""
+    mail_from: str = ""
+    """The sender of mails, such as Longhand <longhand@example.org>; needed with a mail server."""
+
+    trusted_proxies: int = Field(0, ge=0, le=8)
+    """How many proxies stand before Longhand and append to X-Forwarded-For; 0: the peer's own address counts."""
+    login_failures: PositiveInt = 10
+    """Wrong passwords for one user from one address after which that address waits."""
+    login_wait_minutes: PositiveInt = 15
+    """How long it waits."""
+    oidc_url: str = ""
+    """Issuer of an OpenID Connect provider, such as https://sso.example.org/realms/archive; empty: passwords only."""
+    oidc_name: str = "Single sign-on"
+    """What the button on the login screen says."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+
+    grace_days: int = Field(30, ge=0, le=3650)
+    """Days in which what was taken down can be restored; then the sweeper removes its bytes and texts for good."""
 
     max_file_mb: PositiveInt = 512
     """Largest single upload, in MiB."""
@@ -109,6 +134,21 @@ class Env(BaseSettings):
             raise ValueError(f"expected one of {', '.join(scheme + '…' for scheme in BROKER_SCHEMES)}")
         return value
 
+    @field_validator("mail_server")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        found = urlsplit(value.get_secret_value())
+        if value and (found.scheme not in MAIL_SCHEMES or not found.hostname):
+            raise ValueError(f"expected one of {', '.join(scheme + '://host:port' for scheme in MAIL_SCHEMES)}")
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError(f"expected an address with its scheme, such as https://{value}")
+        return value.rstrip("/")
+
     @field_validator("secret_key")
     @classmethod
     def _is_long(cls, value: SecretStr) -> SecretStr:
@@ -141,6 +181,20 @@ class Env(BaseSettings):
     def _no_demo_on_a_server(self) -> Self:
         if self.demo and self.https:
             raise ValueError("LONGHAND_DEMO makes accounts with known passwords; it cannot go with LONGHAND_HTTPS")
+        return self
+
+    @model_validator(mode="after")
+    def _mails_have_a_sender(self) -> Self:
+        if self.mail_server and not self.mail_from:
+            raise ValueError("LONGHAND_MAIL_SERVER needs LONGHAND_MAIL_FROM, the sender of its mails")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.oidc_url and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("LONGHAND_OIDC_URL needs LONGHAND_OIDC_CLIENT_ID and LONGHAND_OIDC_CLIENT_SECRET")
+        if self.oidc_url and not self.oidc_url.startswith(("https://", "http://")):
+            raise ValueError(f"LONGHAND_OIDC_URL: expected an address with its scheme, such as https://{self.oidc_url}")
         return self
 
     @property
@@ -177,7 +231,7 @@ def _sentence(fault: dict[str, object]) -> str:
         return message
     name = str(location[0])
     variable = name if name.isupper() else PREFIX + name.upper()
-    shown = "" if "SECRET" in variable or "URL" in variable else f" (found {fault['input']!r})"
+    shown = "" if any(word in variable for word in ("SECRET", "URL", "SERVER")) else f" (found {fault['input']!r})"
     return f"{variable}: {message}{shown}"
 
 

@@ -12,6 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "revoked", "stranger", "staff", "reviewer", "lead", "admin", "superuser")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Of one's own account; allauth's views answer other methods than GET and POST as one of them.
+ALLAUTH = ("account_", "mfa_", "socialaccount_", "openid_connect_")
+_OLD = "accounts/social/"  # redirects that allauth keeps for old links; they have no names
 _ARGUMENT = re.compile(r"([\w/-]*?)[^\w<(]*(?:<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\))")
 
 
@@ -48,9 +51,14 @@ def _walk(patterns: list[URLPattern | URLResolver], space: str, before: str) -> 
             if pattern.namespace != "admin":
                 inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
                 yield from _walk(pattern.url_patterns, inner, path)
-        else:
+        elif not path.startswith(_OLD):
             arguments = tuple((a or b, noun) for noun, a, b in _ARGUMENT.findall(path))
             yield Route(f"{space}{pattern.name or path}", arguments)
+
+
+def methods_of(name: str) -> tuple[str, ...]:
+    """The methods that are tried on a route."""
+    return METHODS[:2] if name.startswith(ALLAUTH) else METHODS
 
 
 def table() -> list[Row]:

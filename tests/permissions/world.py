@@ -17,6 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
+from accounts.invitations import invite
 from tests.factories import (
     create_collection,
     create_document,
@@ -71,6 +72,10 @@ NAMED: dict[str, object] = {
     "action": "pause",
     "work": "type",
     "name": "states",
+    "act": "unlock",
+    "uidb36": "1",
+    "key": "no-such-key",
+    "provider_id": "none",
 }
 
 
@@ -129,6 +134,11 @@ def build_world() -> World:
         "audits/lines": drawn.pk,
         "displaced": displaced.pk,
         "replacements": replacement.pk,
+        "people": create_user(username=f"{SECRET}-reader").pk,
+        "people/invitations": invite(
+            inviter=create_user(), roles={collection: Role.STAFF}, email=f"{SECRET}@example.org"
+        )[0].pk,
+        "keys": 0,  # passkeys are their owner's alone
     }
     return World(collection, page, nouns, _clients(collection))
 

@@ -4,7 +4,8 @@ from transcription.models.audit import Audit, AuditLine
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
-from transcription.models.collection import Collection, Membership, Role
+from transcription.models.collection import Collection, Membership, Role, roles_from
+from transcription.models.deed import Deed, Verb
 from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
@@ -21,6 +22,7 @@ from transcription.models.replacement import ReplacedLine, Replacement
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
+from transcription.models.takedown import Takedown
 from transcription.models.transcript import Source, TranscriptRevision
 from transcription.models.trial import Trial
 from transcription.models.vocabulary import Term, TermKind, Vocabulary
@@ -39,6 +41,7 @@ __all__ = [
     "ChosenVersion",
     "Collection",
     "CollectionCalibration",
+    "Deed",
     "DisplacedText",
     "Document",
     "Export",
@@ -75,16 +78,19 @@ __all__ = [
     "Spending",
     "StagePass",
     "Step",
+    "Takedown",
     "Term",
     "TermKind",
     "TranscriptRevision",
     "Trial",
     "Turner",
     "Upload",
+    "Verb",
     "Vocabulary",
     "Vote",
     "Work",
     "WorkState",
     "Worker",
+    "roles_from",
     "scope_of",
 ]

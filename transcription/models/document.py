@@ -5,11 +5,25 @@ from __future__ import annotations
 from django.db import models
 
 
+class ShownDocuments(models.Manager["Document"]):
+    """Documents that were not taken down."""
+
+    def get_queryset(self) -> models.QuerySet[Document]:
+        return super().get_queryset().filter(takedown=None)
+
+
 class Document(models.Model):
     collection = models.ForeignKey("transcription.Collection", on_delete=models.CASCADE, related_name="documents")
     title = models.CharField(max_length=250)
     identifier = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Its title then says no more than that, and is free for another document.
+    takedown = models.OneToOneField(
+        "transcription.Takedown", on_delete=models.RESTRICT, null=True, blank=True, related_name="document"
+    )
+
+    objects = ShownDocuments()
+    everything = models.Manager["Document"]()
 
     class Meta:
         ordering = ["title", "pk"]

@@ -81,6 +81,16 @@ class PageQuerySet(models.QuerySet["Page"]):
         return self.filter(Exists(Failure.objects.filter(page=OuterRef("pk"), resolved_at=None)))
 
 
+PageManager = models.Manager.from_queryset(PageQuerySet)
+
+
+class ShownPages(PageManager):
+    """Pages that were not taken down: all that the rest of Longhand knows of."""
+
+    def get_queryset(self) -> PageQuerySet:
+        return PageQuerySet(self.model, using=self._db).filter(takedown=None)
+
+
 class Page(models.Model):
     """One page of one document. Sizes and coordinates are pixels of the upright stored image."""
 
@@ -116,8 +126,13 @@ class Page(models.Model):
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
     approved_whole = models.BooleanField(default=False, help_text="whoever approved it read every line")
     changed_at = models.DateTimeField(auto_now=True)
+    # While it stands nobody is shown the page, whatever they ask for.
+    takedown = models.ForeignKey(
+        "transcription.Takedown", on_delete=models.RESTRICT, null=True, blank=True, related_name="+"
+    )
 
-    objects = PageQuerySet.as_manager()
+    objects = ShownPages()
+    everything = PageQuerySet.as_manager()
 
     class Meta:
         ordering = ["document", "position", "pk"]

@@ -1,4 +1,4 @@
-"""A collection's settings: what it is, who works on it, whether machines may go on."""
+"""A collection's settings: what it is, whether machines may go on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from transcription.forms import CollectionForm, MemberForm, is_last_admin
-from transcription.models import Collection, Membership, Role, WorkState
+from transcription.forms import CollectionForm
+from transcription.models import Collection, Role, Verb, WorkState
 from transcription.steps import control
+from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.reading_again import say_read_again
 
@@ -23,18 +24,14 @@ def _screen(
     collection: Collection,
     *,
     form: CollectionForm | None = None,
-    member_form: MemberForm | None = None,
 ) -> HttpResponse:
-    wrong = bool((form and form.errors) or (member_form and member_form.errors))
+    wrong = bool(form and form.errors)
     # A form that failed has already changed its instance: the rest of the screen shows what is stored.
     stored = Collection.objects.get(pk=collection.pk)
     context: dict[str, Any] = {
         "section": "collections",
         "collection": stored,
         "form": form or CollectionForm(instance=stored),
-        "member_form": member_form or MemberForm(collection=stored, initial={"role": Role.REVIEWER}),
-        "members": stored.memberships.select_related("user").order_by("user__username"),
-        "roles": Role.choices,
         "open_work": stored.work.filter(state__in=[WorkState.QUEUED, WorkState.RUNNING]).count(),
         "page_count": stored.pages.count(),
         "spread_count": stored.pages.unsplit_spreads().count(),
@@ -53,36 +50,9 @@ def collection_settings(request: SignedInRequest, pk: int) -> HttpResponse:
         return _screen(request, collection, form=form)
     # Only these columns: workers write served_at of the same row meanwhile.
     form.instance.save(update_fields=list(form.cleaned_data))
+    if form.changed_data:
+        record(Verb.SETTINGS_CHANGED, about=collection, collection=collection, details={"fields": form.changed_data})
     messages.success(request, _("Saved."))
-    return redirect("transcription:collection_settings", collection.pk)
-
-
-@require_POST
-@signed_in
-def member_save(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Add a member, or change the role of one."""
-    collection = collection_or_404(request, pk, Role.ADMIN)
-    form = MemberForm(request.POST, collection=collection)
-    if not form.is_valid():
-        return _screen(request, collection, member_form=form)
-    user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
-    Membership.objects.update_or_create(user=user, collection=collection, defaults={"role": role})
-    messages.success(request, _("%(name)s is now %(role)s.") % {"name": user.get_username(), "role": role.label})
-    return redirect("transcription:collection_settings", collection.pk)
-
-
-@require_POST
-@signed_in
-def member_remove(request: SignedInRequest, pk: int, member: int) -> HttpResponse:
-    collection = collection_or_404(request, pk, Role.ADMIN)
-    membership = get_object_or_404(Membership.objects.select_related("user"), pk=member, collection=collection)
-    if is_last_admin(collection, membership.user):
-        messages.error(request, _("A collection needs an admin. Make somebody else admin first."))
-    else:
-        membership.delete()
-        messages.success(
-            request, _("%(name)s no longer sees this collection.") % {"name": membership.user.get_username()}
-        )
     return redirect("transcription:collection_settings", collection.pk)
 
 
