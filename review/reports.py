@@ -86,7 +86,7 @@ def measured_errors(collections: QuerySet[Collection], since: datetime | None) -
 
 def pages_by_state(collections: QuerySet[Collection]) -> list[tuple[PageState, int]]:
     """Pages in each state, in the order of the journey; states without pages included."""
-    counted = Page.objects.filter(collection__in=collections).order_by().values_list("state").annotate(Count("pk"))
+    counted = Page.everything.filter(collection__in=collections).order_by().values_list("state").annotate(Count("pk"))
     counts = dict(counted)
     return [(state, counts.get(state, 0)) for state in PageState]
 
@@ -111,7 +111,7 @@ def pages_per_hour(collections: QuerySet[Collection], since: datetime | None) ->
 
 
 def _finished(collections: QuerySet[Collection], since: datetime | None) -> QuerySet[Page]:
-    pages = Page.objects.filter(collection__in=collections, finished_at__isnull=False)
+    pages = Page.everything.filter(collection__in=collections, finished_at__isnull=False)
     return pages.filter(finished_at__gte=since) if since else pages
 
 
@@ -181,7 +181,9 @@ def _voted_words(collections: QuerySet[Collection], since: datetime | None) -> i
     """Words in the last voted texts of all lines on pages that people approved or typed on in the period."""
     approved = Q(approvals__created_at__gte=since) if since else Q(approvals__isnull=False)
     typed = Q(pk__in=_persons(collections, since).values("line__page"))
-    pages = Page.objects.filter(Q(collection__in=collections) & (approved | typed)).order_by().values("pk").distinct()
+    pages = (
+        Page.everything.filter(Q(collection__in=collections) & (approved | typed)).order_by().values("pk").distinct()
+    )
     sql, parameters = pages.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(

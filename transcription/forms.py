@@ -142,6 +142,13 @@ class MemberForm(AccessibleForm, forms.Form):
         return cleaned
 
 
+class TakedownForm(AccessibleForm, forms.Form):
+    """Why a page, or its whole document, is taken down."""
+
+    reason = forms.CharField(label=_("reason"), max_length=1000)
+    whole = forms.BooleanField(label=_("the whole document"), required=False)
+
+
 class ExportForm(AccessibleForm, forms.Form):
     format = forms.ChoiceField(label=_("format"), choices=Export.Format.choices)
     scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)

@@ -52,6 +52,10 @@ class PageQuerySet(models.QuerySet["Page"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
         return self.filter(collection__in=Collection.objects.visible_to(user, role))
 
+    def taken_down(self) -> Self:
+        """Those that nobody is shown; only `Page.everything` has them."""
+        return self.filter(takedown__isnull=False)
+
     def awaiting_review(self) -> Self:
         return self.filter(state=PageState.IN_REVIEW)
 
@@ -81,14 +85,13 @@ class PageQuerySet(models.QuerySet["Page"]):
         return self.filter(Exists(Failure.objects.filter(page=OuterRef("pk"), resolved_at=None)))
 
 
-PageManager = models.Manager.from_queryset(PageQuerySet)
+class _NotTakenDown(models.Manager["Page"]):
+    def get_queryset(self) -> models.QuerySet[Page]:
+        return super().get_queryset().filter(takedown=None)
 
 
-class ShownPages(PageManager):
-    """Pages that were not taken down: all that the rest of Longhand knows of."""
-
-    def get_queryset(self) -> PageQuerySet:
-        return PageQuerySet(self.model, using=self._db).filter(takedown=None)
+# Pages that were not taken down: all that the rest of Longhand knows of.
+ShownPages = _NotTakenDown.from_queryset(PageQuerySet)
 
 
 class Page(models.Model):

@@ -27,12 +27,14 @@ from transcription.models import (
     Source,
     Step,
     TranscriptRevision,
+    Verb,
     Vote,
     Work,
 )
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.framings import framing_of
 from transcription.steps.queue import enqueue, finishing
+from transcription.steps.record_deed import record
 
 REPORT_EVERY = 50  # pages
 PART_SUFFIXES = {Part.WHOLE: "", Part.LEFT: "-left", Part.RIGHT: "-right"}
@@ -47,6 +49,13 @@ def request_export(*, collection: Collection, format: str, scope: str, requester
     """Queue an export; it overtakes bulk work, since somebody waits for it."""
     with transaction.atomic():
         export = Export.objects.create(collection=collection, format=format, scope=scope, requester=requester)
+        record(
+            Verb.EXPORTED,
+            about=export,
+            collection=collection,
+            actor=requester,
+            details={"format": format, "scope": scope, "export": str(export.pk)},
+        )
         enqueue(step=Step.EXPORT, collection_id=collection.pk, lane=Lane.INTERACTIVE, export_id=export.pk)
     return export
 

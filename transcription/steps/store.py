@@ -55,6 +55,8 @@ def receive_file(
             digest, size = _copy(stream, file, name)
         kind = accepted_kind(temporary, name)
         duplicate = collection.originals.filter(sha256=digest).first()
+        if duplicate is not None:
+            refuse_taken_down(duplicate, name)
         if duplicate is not None and not keep_duplicate:
             return Received(None, duplicate)
         original = Original(id=uuid.uuid4(), collection=collection, upload=upload, name=name, sha256=digest, size=size)
@@ -77,6 +79,15 @@ def receive_file(
         original.save(force_insert=True)
         enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
     return Received(original, duplicate)
+
+
+def refuse_taken_down(original: Original, name: str) -> None:
+    """Raises BadInput where bytes come back that were taken down, kept or not: that is for an admin to decide."""
+    if not Original.objects.shown().filter(pk=original.pk).exists():
+        raise BadInput(
+            f"“{name}” was taken down from this collection. An admin can restore it under “Taken down”.",
+            code="taken-down",
+        )
 
 
 def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> tuple[str, int]:

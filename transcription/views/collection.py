@@ -19,6 +19,7 @@ from transcription.models.page import PageQuerySet
 from transcription.steps.control import retry
 from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.steps.record_deed import record
+from transcription.steps.take_down import count_taken_down
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.keyset import Slice, paged
 from transcription.views.overview import segments
@@ -62,6 +63,7 @@ def collection_page(request: SignedInRequest, pk: int) -> HttpResponse:
     context = _live(request, collection) | _grid(request, collection)
     context["stale_pages"] = stale_pages(collection)
     context["note"] = note_of(collection)
+    context["taken_down"] = count_taken_down(collection.pk)
     context["documents"] = Document.objects.filter(collection=collection).order_by("pk")[:200]
     return render(request, "transcription/collection.html", context)
 

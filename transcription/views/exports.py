@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from transcription.forms import ExportForm
-from transcription.models import Collection, Export, Failure
+from transcription.models import Collection, Export, Failure, Verb
 from transcription.steps.export import STATES_OF_SCOPE, request_export
+from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, collection_or_404, export_or_404, signed_in
 
 SHOWN = 50
@@ -52,7 +53,7 @@ def export_list(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def _list(collection: Collection) -> dict[str, Any]:
-    rows = list(Export.objects.filter(collection=collection).select_related("requester")[:SHOWN])
+    rows = list(Export.objects.offered().filter(collection=collection).select_related("requester")[:SHOWN])
     failures = Failure.objects.filter(work__export__in=[row.pk for row in rows]).order_by("pk")
     said = {failure.work.export_id: failure for failure in failures.select_related("work")}
     return {
@@ -68,6 +69,7 @@ def export_download(request: SignedInRequest, pk: UUID) -> FileResponse:
     export = export_or_404(request, pk)
     if export.state != Export.State.DONE or not default_storage.exists(export.file):
         raise Http404
+    record(Verb.EXPORT_DOWNLOADED, about=export, collection=export.collection_id)
     title = slugify(export.collection.identifier or export.collection.title) or "collection"
     name = f"{title}-{export.format.replace('_', '-')}-{export.created_at:%Y%m%d-%H%M}.zip"
     answer = FileResponse(default_storage.open(export.file, "rb"), content_type="application/zip")

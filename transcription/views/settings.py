@@ -74,6 +74,7 @@ def collection_control(request: SignedInRequest, pk: int, action: str) -> HttpRe
         _read_again(request, collection)
     else:
         raise Http404
+    record(Verb.CONTROLLED, about=collection, collection=collection, details={"action": action})
     return redirect("transcription:collection", collection.pk)
 
 

@@ -18,8 +18,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from transcription.errors import BadInput
 from transcription.formats.kinds import safe_name
-from transcription.models import Collection, Failure, Original, Step, Upload, Work, WorkState
+from transcription.models import Collection, Failure, Original, Step, Upload, Verb, Work, WorkState
 from transcription.steps.progress import collection_progress
+from transcription.steps.record_deed import record
 from transcription.steps.store import Received, receive_file
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
 
@@ -89,6 +90,7 @@ def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
     """Begin an upload; answers where its files and its status are."""
     collection = collection_or_404(request, pk)
     upload = Upload.objects.create(collection=collection, uploader=request.user)
+    record(Verb.UPLOADED, about=upload, collection=collection)
     places = {name: reverse(f"transcription:{view}", args=[upload.pk]) for name, view in _PLACES.items()}
     return JsonResponse({"id": str(upload.pk)} | places, status=201)
 
