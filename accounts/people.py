@@ -45,7 +45,7 @@ def set_superuser(user: User, *, superuser: bool) -> None:
 def forget_factors(user: User) -> int:
     """For whoever lost their telephone: the password alone lets them in again, until they add another factor."""
     with transaction.atomic():
-        count, _ = Authenticator.objects.filter(user=user).delete()
+        count: int = Authenticator.objects.filter(user=user).delete()[0]
         if count:
             record(Verb.SECOND_FACTOR_REMOVED, about=user.get_username(), details={"kind": "all"})
     return count
@@ -53,7 +53,8 @@ def forget_factors(user: User) -> int:
 
 def wrong_passwords(user: User) -> int:
     """How many addresses wait because of wrong passwords for this user."""
-    return _attempts(user).filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT).count()
+    waiting: int = _attempts(user).filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT).count()
+    return waiting
 
 
 def unlock(user: User) -> None:
@@ -64,7 +65,8 @@ def unlock(user: User) -> None:
 
 def _attempts(user: User) -> QuerySet[AccessAttempt]:
     names = [name.casefold() for name in (user.get_username(), user.email) if name]
-    return AccessAttempt.objects.filter(username__in=names)
+    attempts: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(username__in=names)
+    return attempts
 
 
 def _locked(user: User) -> User:

@@ -101,5 +101,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sample/empty/", collections.sample_empty, name="sample_empty"),
     path("healthz", health.healthz, name="healthz"),
     path("status/", health.status, name="status"),
+    path("status.json", health.status_json, name="status_json"),
     path("engines/", engines.engines, name="engines"),
 ]

@@ -8,6 +8,7 @@ A route's arguments come from the words before them in its path: ``collections/<
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+from django.utils import timezone
 
 from accounts.invitations import invite
 from tests.factories import (
@@ -37,10 +39,22 @@ from tests.factories import (
 )
 from tests.permissions.routes import Route
 from transcription.formats.pyramid_writer import write_pyramid
-from transcription.models import Audit, AuditLine, Collection, DisplacedText, Export, Page, PageState, Replacement, Role
+from transcription.models import (
+    Audit,
+    AuditLine,
+    Collection,
+    DisplacedText,
+    Export,
+    Page,
+    PageState,
+    Replacement,
+    Role,
+    Takedown,
+)
 
 # Stands in everything of the collection that a person may read: whoever has no business in it must never get to see it.
 SECRET = "Quillfeather"
+ONE_DAY = timedelta(days=1)
 FILES = ("thumbnails/secret.jpg", "exports/secret.zip")
 
 
@@ -81,6 +95,10 @@ NAMED: dict[str, object] = {
 
 def build_world() -> World:
     collection = create_collection(title=f"{SECRET} minutes")
+    # Before the export, which it else would withhold.
+    stone = Takedown.objects.create(
+        collection=collection, title="Page 7", reason="Asked for.", pages=0, restorable_until=timezone.now() + ONE_DAY
+    )
     document = create_document(collection=collection, title=f"{SECRET} box")
     original = create_original(document=document, name=f"{SECRET}.jpg")
     page = create_page(
@@ -134,6 +152,7 @@ def build_world() -> World:
         "audits/lines": drawn.pk,
         "displaced": displaced.pk,
         "replacements": replacement.pk,
+        "takedowns": stone.pk,
         "people": create_user(username=f"{SECRET}-reader").pk,
         "people/invitations": invite(
             inviter=create_user(), roles={collection: Role.STAFF}, email=f"{SECRET}@example.org"

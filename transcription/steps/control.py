@@ -94,7 +94,9 @@ def retry(failures: QuerySet[Failure]) -> int:
     count = 0
     for failure_id, page_id in list(failures.filter(resolved_at=None).values_list("pk", "page_id")):
         with transaction.atomic():
-            page = Page.objects.select_for_update().get(pk=page_id) if page_id else None
+            page = Page.objects.select_for_update().filter(pk=page_id).first() if page_id else None
+            if page_id and page is None:
+                continue  # taken down a moment ago
             failure = Failure.objects.select_for_update(of=("self",)).select_related("work").get(pk=failure_id)
             if failure.resolved_at is not None:
                 continue

@@ -26,7 +26,7 @@ from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.search_index import settle_marks
 from transcription.steps.take_down import purge_overdue
 from transcription.steps.trials import forget_trials
-from transcription.steps.workers import forget_workers
+from transcription.steps.workers import forget_workers, report_sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def sweep_once() -> Swept:
     ask_where_due()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
+    report_sweeper()
     purge_overdue()
     forget_trials()
     return Swept(freed, set_aside, rung)

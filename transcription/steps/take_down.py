@@ -8,13 +8,13 @@ dealt with here.
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from transcription.errors import Conflict
@@ -88,7 +88,6 @@ def _take_down(pages: QuerySet[Page], *, title: str, reason: str, by: User, docu
     keys = [page.pk for page in locked]
     Page.everything.filter(pk__in=keys).update(takedown=stone)
     cancel_work(Work.objects.filter(page__in=keys))
-    Failure.objects.filter(page__in=keys, resolved_at=None).update(resolved_at=Now())
     for key in keys:
         write_page(key)
     record(
@@ -175,7 +174,7 @@ def purge(stone: Takedown, *, by: User | None = None) -> int:
     return len(keys)
 
 
-def _bare_originals(keys: set[object]) -> QuerySet[Original]:
+def _bare_originals(keys: set[UUID]) -> QuerySet[Original]:
     """Those of which every page was removed for good."""
     left = Page.everything.filter(original__in=keys).exclude(takedown__purged_at__isnull=False)
     return Original.objects.filter(pk__in=keys).exclude(pk__in=left.values("original"))
