@@ -30,9 +30,11 @@ class InvitationForm(AccessibleForm, forms.Form):
     )
 
     def __init__(self, *args: Any, inviter: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.inviter = inviter
-        administered = Collection.objects.visible_to(inviter, Role.ADMIN)
+        super().__init__(*args, **kwargs)
+
+    def fill_in(self) -> None:
+        administered = Collection.objects.visible_to(self.inviter, Role.ADMIN)
         for number in range(1, ROLES_AT_ONCE + 1):
             self.fields[f"collection{number}"] = forms.ModelChoiceField(
                 label=_("collection"), queryset=administered, required=False, empty_label=_("none")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.signals import password_changed, password_reset, password_set
-from allauth.mfa.signals import authenticator_added, authenticator_removed
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
 from axes.signals import user_locked_out
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -51,14 +52,21 @@ def _password(request: HttpRequest, user: User, **_: Any) -> None:
     record(Verb.PASSWORD_CHANGED, about=user.get_username(), actor=user)
 
 
-@receiver(authenticator_added)
-def _factor_added(user: User, authenticator: Any, **_: Any) -> None:
-    record(Verb.SECOND_FACTOR_ADDED, about=user.get_username(), actor=user, details={"kind": authenticator.type})
+@receiver(authentication_failed)
+def _factor_failed(user: User, authenticator: Authenticator, **_: Any) -> None:
+    record(Verb.LOGIN_FAILED, about=user.get_username(), details={"factor": str(authenticator.type)})
 
 
-@receiver(authenticator_removed)
-def _factor_removed(user: User, authenticator: Any, **_: Any) -> None:
-    record(Verb.SECOND_FACTOR_REMOVED, about=user.get_username(), details={"kind": authenticator.type})
+@receiver(post_save, sender=Authenticator)
+def _factor_added(instance: Authenticator, created: bool, **_: Any) -> None:
+    if created:
+        user = instance.user
+        record(Verb.SECOND_FACTOR_ADDED, about=user.get_username(), actor=user, details={"kind": str(instance.type)})
+
+
+@receiver(post_delete, sender=Authenticator)
+def _factor_removed(instance: Authenticator, **_: Any) -> None:
+    record(Verb.SECOND_FACTOR_REMOVED, about=instance.user.get_username(), details={"kind": str(instance.type)})
 
 
 @receiver(post_save, sender=Membership)

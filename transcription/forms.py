@@ -19,6 +19,7 @@ class AccessibleForm(forms.BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fill_in()
         for name, field in self.fields.items():
             described = [f"{name}-help"] if field.help_text else []
             if self.is_bound and name in self.errors:
@@ -26,6 +27,9 @@ class AccessibleForm(forms.BaseForm):
                 described.append(f"{name}-error")
             if described:
                 field.widget.attrs["aria-describedby"] = " ".join(described)
+
+    def fill_in(self) -> None:
+        """Give fields what depends on who asks, such as their choices; before anything is checked."""
 
 
 class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):

@@ -42,10 +42,13 @@ class LogFilter(AccessibleForm, forms.Form):
     until = forms.DateField(label=_("to"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        self.user = user
         super().__init__(*args, **kwargs)
+
+    def fill_in(self) -> None:
         field = self.fields["collection"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Collection.objects.visible_to(user, Role.ADMIN)
+        field.queryset = Collection.objects.visible_to(self.user, Role.ADMIN)
 
     def chosen(self, deeds: DeedQuerySet) -> DeedQuerySet:
         wanted = self.cleaned_data

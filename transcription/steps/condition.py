@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -166,7 +167,7 @@ def workers() -> Iterable[Finding]:
 
 def queues() -> Iterable[Finding]:
     waiting = Work.objects.filter(state=WorkState.QUEUED, collection__state="active").order_by().values("queue")
-    rows = {row["queue"]: row for row in waiting.annotate(count=Count("pk"), oldest=Min("created_at"))}
+    rows: dict[str, Any] = {row["queue"]: row for row in waiting.annotate(count=Count("pk"), oldest=Min("created_at"))}
     for queue in Queue:
         row = rows.get(queue.value, {"count": 0, "oldest": None})
         waited = timezone.now() - row["oldest"] if row["oldest"] else timedelta(0)

@@ -42,12 +42,15 @@ class FailureFilter(AccessibleForm, forms.Form):
     code = forms.ChoiceField(label=gettext_lazy("code"), required=False)
 
     def __init__(self, data: QueryDict, *, user: User, codes: dict[str, int]) -> None:
+        self.user, self.codes = user, codes
         super().__init__(data)
+
+    def fill_in(self) -> None:
         collection, code = self.fields["collection"], self.fields["code"]
         assert isinstance(collection, forms.ModelChoiceField)
         assert isinstance(code, forms.ChoiceField)
-        collection.queryset = Collection.objects.visible_to(user)
-        code.choices = [("", _("any")), *((name, f"{name} ({count})") for name, count in sorted(codes.items()))]
+        collection.queryset = Collection.objects.visible_to(self.user)
+        code.choices = [("", _("any")), *((name, f"{name} ({count})") for name, count in sorted(self.codes.items()))]
 
     def chosen(self, failures: FailureQuerySet) -> FailureQuerySet:
         wanted = {name: value for name, value in self.cleaned_data.items() if value}
