@@ -390,6 +390,7 @@ _mail = urlsplit(_env.mail_server.get_secret_value())
 MAILS = bool(_mail.hostname)
 ADDRESS = _env.address or f"http://{_env.host}:{_env.port}"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _env.mail_from
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAILS else 'dummy'}.EmailBackend"
 EMAIL_HOST = _mail.hostname or ""
 EMAIL_PORT = _mail.port or {"smtps": 465, "smtp": 587}.get(_mail.scheme, 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")

@@ -8,12 +8,13 @@ from django.urls import include, path
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from accounts.views.login import Login
+from accounts.views.login import Login, PasswordReset
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/login/", Login.as_view(), name="login"),
     path("accounts/logout/", require_POST(logout), name="logout"),
+    path("accounts/password/reset/", PasswordReset.as_view(), name="password_reset"),
     path("accounts/", include("allauth.urls")),
     path("language/", require_POST(set_language), name="language"),
     path("", include("transcription.urls")),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from allauth.account.views import LoginView
+from allauth.account.views import LoginView, PasswordResetView
 from axes.decorators import axes_dispatch, axes_form_invalid
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +27,20 @@ class Login(LoginView):  # type: ignore[misc]  # allauth has no types
         """``provider``: the name of the single sign-on, or nothing; ``mails``: passwords can be reset."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return context | {"provider": settings.OIDC_URL and settings.OIDC_NAME, "mails": settings.MAILS}
+
+
+class PasswordReset(PasswordResetView):  # type: ignore[misc]
+    """allauth's; where no mails can be sent it says so, and takes nothing."""
+
+    http_method_names = ["get", "head", "post"]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"mails": settings.MAILS}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = (super().post if settings.MAILS else super().get)(request, *args, **kwargs)
+        return answer
 
 
 def waiting(request: HttpRequest, original: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
