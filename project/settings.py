@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "axes",
+    "ninja",  # for the scripts of the page that shows the HTTP API
     "transcription",
     "review",
     "accounts",
@@ -78,6 +79,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "project.middleware.ContentSecurityPolicy",
+    "transcription.api.problems.ProblemAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -255,6 +257,7 @@ MAX_FILE_BYTES = _env.max_file_mb * 2**20
 MAX_PAGES = _env.max_pages
 MAX_PIXELS = _env.max_pixels
 MAX_SIDE = _env.max_side
+FETCH_HOSTS = _env.fetch_hosts
 # Files are not counted in this one; they stream to disk and are measured against MAX_FILE_BYTES as they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
@@ -262,6 +265,11 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 500
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_PERMISSIONS = 0o640
+
+# --- HTTP API -------------------------------------------------------------------------------------------------------
+
+API_CALLS_PER_MINUTE = _env.api_calls_per_minute
+API_BURST = _env.api_burst
 
 # --- Files ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from accounts.views.login import Login, PasswordReset
+from transcription.api.site import api
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -16,6 +17,7 @@ urlpatterns = [
     path("accounts/logout/", require_POST(logout), name="logout"),
     path("accounts/password/reset/", PasswordReset.as_view(), name="password_reset"),
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", api.urls),
     path("language/", require_POST(set_language), name="language"),
     path("", include("transcription.urls")),
     path("reports/", include("review.report_urls")),

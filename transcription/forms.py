@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
 from transcription.htr.languages import COMMON, language_name, language_tag
-from transcription.models import Collection, Export, Membership, Role, TermKind
+from transcription.models import Collection, Export, Membership, Role, Scope, TermKind
 
 
 class AccessibleForm(forms.BaseForm):
@@ -209,3 +212,57 @@ class BudgetForm(AccessibleForm, forms.Form):
             if value is not None and value > MOST_BUDGET:
                 self.add_error(name, _("That is more than any budget; leave the field empty for no cap."))
         return cleaned
+
+
+class TokenForm(AccessibleForm, forms.Form):
+    """What a new token is for, what it may do and until when."""
+
+    LASTS = {"30": _("30 days"), "90": _("90 days"), "365": _("a year"), "": _("until it is revoked")}
+
+    name = forms.CharField(
+        label=_("name"), max_length=80, help_text=_("which program uses it, so that you know it again")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("it may"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one: a token that may do nothing is of no use.")},
+    )
+    reach = forms.ChoiceField(label=_("where"), choices=[("everywhere", ""), ("chosen", "")])
+    collections = forms.ModelMultipleChoiceField(
+        label=_("collections"), queryset=Collection.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    lasts = forms.ChoiceField(label=_("it ends after"), choices=LASTS.items(), required=False)
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        super().__init__(data, initial={"scopes": [Scope.READ, Scope.SUBMIT], "reach": "everywhere", "lasts": "90"})
+        field = self.fields["collections"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = Collection.objects.visible_to(user)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("reach") == "chosen" and not cleaned.get("collections") and "collections" not in self.errors:
+            self.add_error("collections", _("Choose at least one collection, or all of them."))
+        return cleaned
+
+    @property
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["lasts"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+    @property
+    def chosen(self) -> QuerySet[Collection] | None:
+        """The collections it is for; None: all that its user may see."""
+        return self.cleaned_data["collections"] if self.cleaned_data["reach"] == "chosen" else None
+
+
+class WebhookForm(AccessibleForm, forms.Form):
+    """Where a program wants to be told."""
+
+    url = forms.CharField(
+        label=_("address"),
+        max_length=500,
+        help_text=_("begins with https:// and can be reached from the internet"),
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+    )

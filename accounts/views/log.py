@@ -21,9 +21,9 @@ from transcription.formats.spreadsheet import inert_cell
 from transcription.forms import AccessibleForm
 from transcription.models import Collection, Deed, Role, Verb
 from transcription.models.deed import DeedQuerySet
+from transcription.models.keyset import Slice, paged
 from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, signed_in
-from transcription.views.keyset import Slice, paged
 
 PAGE_SIZE = 100
 MOST_ROWS = 100_000

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import people
 from transcription.errors import PermanentError
 from transcription.models import Deed
+from transcription.models.keyset import Slice, paged
 from transcription.views.access import SignedInRequest, signed_in
-from transcription.views.keyset import Slice, paged
 
 PAGE_SIZE = 50
 DEEDS_SHOWN = 10

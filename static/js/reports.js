@@ -11,31 +11,54 @@ const token = (name) => {
   return color;
 };
 
+const number = new Intl.NumberFormat(document.documentElement.lang || undefined, { maximumFractionDigits: 2 });
+
+const options = (data) => {
+  const values = {
+    beginAtZero: true,
+    stacked: data.stacked,
+    ticks: { maxTicksLimit: 6, callback: (value) => number.format(value) + data.unit },
+    border: { display: false },
+  };
+  const names = {
+    stacked: data.stacked,
+    grid: { display: false },
+    // Names of horizontal bars are all there: the chart is as high as they need.
+    ticks: data.horizontal ? { autoSkip: false, callback: (value) => shortened(data.labels[value]) } : { maxRotation: 0, autoSkipPadding: 14 },
+  };
+  return {
+    maintainAspectRatio: false,
+    indexAxis: data.horizontal ? "y" : "x",
+    animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? false : { duration: 250 },
+    interaction: { mode: "index", axis: data.horizontal ? "y" : "x", intersect: false },
+    plugins: {
+      legend: { display: data.series.length > 1, position: "top", align: "start", labels: { boxWidth: 10, boxHeight: 10, borderRadius: 2, useBorderRadius: true } },
+      tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${number.format(item.raw)}${data.unit}` } },
+    },
+    scales: data.horizontal ? { x: values, y: names } : { x: names, y: values },
+  };
+};
+
+const shortened = (name) => (name.length > 34 ? `${name.slice(0, 33)}…` : name);
+
 const draw = () => {
   for (const chart of charts.splice(0)) chart.destroy();
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   Chart.defaults.font.size = 12;
   Chart.defaults.color = token("--ink-3");
   Chart.defaults.borderColor = token("--rule");
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   for (const canvas of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
-    const colors = data.tokens.length ? data.tokens.map(token) : token("--state-scored");
-    charts.push(
-      new Chart(canvas, {
-        type: data.kind,
-        data: { labels: data.labels, datasets: [{ label: data.label, data: data.values, backgroundColor: colors, borderRadius: 3, maxBarThickness: 48, categoryPercentage: 0.92, barPercentage: 0.95 }] },
-        options: {
-          maintainAspectRatio: false,
-          animation: still ? false : { duration: 250 },
-          plugins: { legend: { display: false } },
-          scales: {
-            x: { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 14 } },
-            y: { beginAtZero: true, ticks: { precision: 0, maxTicksLimit: 6 }, border: { display: false } },
-          },
-        },
-      }),
-    );
+    const datasets = data.series.map((each) => ({
+      label: each.label,
+      data: each.values,
+      backgroundColor: Array.isArray(each.token) ? each.token.map(token) : token(each.token),
+      borderRadius: 3,
+      maxBarThickness: data.horizontal ? 22 : 48,
+      categoryPercentage: 0.86,
+      barPercentage: 0.94,
+    }));
+    charts.push(new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data) }));
   }
 };
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyvips
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -43,14 +44,20 @@ from transcription.models import (
     Audit,
     AuditLine,
     Collection,
+    Delivery,
     DisplacedText,
     Export,
+    Job,
     Page,
     PageState,
     Replacement,
     Role,
+    Scope,
     Takedown,
+    Token,
+    Webhook,
 )
+from transcription.steps.tokens import Issued, issue_token, revoke_token
 
 # Stands in everything of the collection that a person may read: whoever has no business in it must never get to see it.
 SECRET = "Quillfeather"
@@ -67,7 +74,8 @@ class World:
 
     def arguments(self, route: Route) -> dict[str, object]:
         """Raises KeyError with the word that `nouns` lacks."""
-        return {name: self._value(name, noun) for name, noun in route.arguments}
+        own = OF_ROUTE.get(route.name, {})
+        return {name: own[name] if name in own else self._value(name, noun) for name, noun in route.arguments}
 
     def _value(self, name: str, noun: str) -> object:
         if name in NAMED:
@@ -79,7 +87,8 @@ class World:
         raise KeyError(words[-1])
 
 
-# Arguments that are no rows.
+# Arguments that are no rows, of all routes and of one.
+OF_ROUTE: dict[str, dict[str, object]] = {"reports:section": {"name": "progress"}}
 NAMED: dict[str, object] = {
     **dict.fromkeys(("level", "column", "row", "index"), 0),
     "number": 1,
@@ -90,6 +99,11 @@ NAMED: dict[str, object] = {
     "uidb36": "1",
     "key": "no-such-key",
     "provider_id": "none",
+    "section": "progress",
+    "region": "full",
+    "size": "max",
+    "rotation": 0,
+    "last": "default.jpg",
 }
 
 
@@ -159,19 +173,38 @@ def build_world() -> World:
         )[0].pk,
         "keys": 0,  # passkeys are their owner's alone
     }
-    return World(collection, page, nouns, _clients(collection))
+    clients, owner = _clients(collection)
+    webhook = Webhook.objects.create(user=owner, url="https://example.org/hook")
+    job = Job.objects.create(user=owner, collection=collection, original=original)
+    nouns |= {
+        "documents": document.pk,
+        "iiif/3": page.pk,
+        "webhooks": webhook.pk,
+        "deliveries": Delivery.objects.create(webhook=webhook, event="job.done", body="{}").pk,
+        "jobs": job.pk,
+        "tokens": Token.objects.filter(user=owner)[0].pk,
+    }
+    return World(collection, page, nouns, clients)
 
 
-def _clients(collection: Collection) -> dict[str, Client]:
-    clients = {"anonymous": Client(), "revoked": _revoked(collection), "stranger": Client(), "superuser": Client()}
-    clients["stranger"].force_login(create_user())
-    clients["superuser"].force_login(create_user(superuser=True))
-    for role in Role:
-        clients[role.value] = Client()
-        clients[role.value].force_login(create_membership(collection=collection, role=role).user)
-    return clients
+def _clients(collection: Collection) -> tuple[dict[str, Client], User]:
+    """Clients that are logged in and send a token that may do everything its user may; and the admin, who owns what
+    belongs to one person."""
+    people = {"stranger": create_user(), "superuser": create_user(superuser=True)}
+    people |= {role.value: create_membership(collection=collection, role=role).user for role in Role}
+    clients = {"anonymous": Client(), "revoked": _revoked(people["admin"])}
+    for name, user in people.items():
+        clients[name] = _with_token(issue_token(user=user, name=name, scopes=list(Scope)))
+        clients[name].force_login(user)
+    return clients, people["admin"]
 
 
-def _revoked(collection: Collection) -> Client:
-    """Whoever sends a token that is worth nothing any more."""
-    return Client(headers={"Authorization": "Bearer longhand_0000000000000000000000000000000000000000000"})
+def _with_token(issued: Issued) -> Client:
+    return Client(headers={"Authorization": f"Bearer {issued.secret}"})
+
+
+def _revoked(user: User) -> Client:
+    """Whoever sends an admin's token that was revoked."""
+    issued = issue_token(user=user, name="revoked", scopes=list(Scope))
+    revoke_token(issued.token)
+    return _with_token(issued)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from lxml import etree
 
 from transcription.errors import BadInput
+from transcription.formats.characters import printable as printable  # with the rest of what XML needs
 from transcription.htr.records import Point
 
 _MAX_BYTES = 64 << 20
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LARGEST = 1_000_000  # a coordinate beyond this is a slip, not a page
 
 
@@ -82,8 +82,3 @@ def opened(polygon: tuple[Point, ...]) -> tuple[Point, ...]:
     if len(polygon) > 1 and polygon[0] == polygon[-1]:
         polygon = polygon[:-1]
     return polygon if len(polygon) >= 3 else ()
-
-
-def printable(text: str) -> str:
-    """``text`` without what XML cannot hold: control characters, lone surrogates, U+FFFE and U+FFFF."""
-    return _NOT_XML.sub("", text)

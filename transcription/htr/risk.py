@@ -161,6 +161,26 @@ def upper_bound(losses: Sequence[PageLoss], level: float = 0.95) -> float:
     return high
 
 
+def lower_bound(losses: Sequence[PageLoss], level: float = 0.95) -> float:
+    """The largest error rate that ``losses`` refute from above at confidence ``level``: it is truly higher; 0: none."""
+    wanted = -math.log(1 - level)
+    low, high = 0.0, min(measured_rate(losses) or 0.0, _HIGHEST)
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        refuted = _mixed(_excess(losses, middle), -_STAKES / (middle * MOST)) >= wanted
+        low, high = (middle, high) if refuted else (low, middle)
+    return low
+
+
+def interval(losses: Sequence[PageLoss], level: float = 0.95) -> tuple[float, float]:
+    """Where the error rate truly lies, each side wrong with half of 1 - ``level`` at most, however few pages there are.
+
+    The upper end is infinite where there are too few for any.
+    """
+    side = (1 + level) / 2
+    return lower_bound(losses, side), upper_bound(losses, side)
+
+
 def holds(losses: Sequence[PageLoss], rate: float, level: float = 0.95) -> bool:
     """Whether a promise of ``rate`` may be given on ``losses``."""
     return len(losses) >= LEAST_PAGES and evidence(losses, rate) >= -math.log(1 - level)

@@ -10,24 +10,22 @@ import itertools
 import json
 import random
 import statistics
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from project import services
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
+from transcription.management.throwaway import throwaway_database
 from transcription.models import (
     Collection,
     Document,
@@ -69,7 +67,7 @@ class Made:
 
 def measure_search(*, lines: int, queries: int, say: Callable[[str], object]) -> dict[str, Any]:
     """Milliseconds of whole answers (search and what is shown of its first 20 lines), by the kind of query."""
-    with _database(say):
+    with throwaway_database(say):
         made = _fill(lines, say)
         say("measuring")
         return {
@@ -79,27 +77,6 @@ def measure_search(*, lines: int, queries: int, say: Callable[[str], object]) ->
             "megabytes": _megabytes(),
             "milliseconds": _measured(made, queries, say),
         }
-
-
-@contextmanager
-def _database(say: Callable[[str], object]) -> Iterator[None]:
-    """A throw-away database, on a server of its own where Longhand brings its own."""
-    with tempfile.TemporaryDirectory(prefix="longhand-bench-") as name:
-        folder = Path(name) / "services"
-        if settings.EMBEDDED_DATABASE:
-            say("starting PostgreSQL")
-            started = services.start(folder, valkey=False, durable=False)
-            connection.settings_dict["HOST"] = unquote(started.database_url.rpartition("host=")[2])
-        connection.close()
-        before = connection.settings_dict["NAME"]
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            yield
-        finally:
-            connection.creation.destroy_test_db(before, verbosity=0)
-            connection.close()
-            if settings.EMBEDDED_DATABASE:
-                services.stop(folder)
 
 
 def _vocabulary(chance: random.Random) -> list[str]:

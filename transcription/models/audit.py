@@ -101,6 +101,8 @@ class AuditLine(models.Model):
     settled_at = models.DateTimeField(null=True)
     edits = models.PositiveIntegerField(null=True)
     characters = models.PositiveIntegerField(null=True)
+    # Of the vote, where a person's text was under audit: what review was worth. Null where nothing was voted.
+    read_edits = models.PositiveIntegerField(null=True, help_text="edits of what the machine had read")
 
     class Meta:
         ordering = ["audit", "position"]

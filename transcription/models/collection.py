@@ -94,6 +94,11 @@ class Collection(models.Model):
         "transcription.Profile", on_delete=models.PROTECT, null=True, blank=True, related_name="collections"
     )
     spreads = models.CharField(_("two-page spreads"), max_length=5, choices=Spreads, default=Spreads.KEEP)
+    name_reviewers = models.BooleanField(
+        _("name reviewers in reports"),
+        default=True,
+        help_text=_("to leads; otherwise everybody sees their own times only"),
+    )
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     is_sample = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -147,6 +147,15 @@ INVARIANTS: dict[str, str] = {
     "no changed page waits for long to be made searchable": """
         SELECT page_id, marked_at FROM transcription_searchmark
         WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
+    "the counts of reports are what the rows come to": """
+        SELECT collection_id, day, kind, key, sum(value) AS lacking FROM (
+            SELECT collection_id, day, kind, key, value FROM longhand_facts()
+            UNION ALL SELECT collection_id, day, kind, key, -value FROM transcription_dailycount
+            UNION ALL SELECT collection_id, day, kind, key, -value FROM transcription_countchange) both_sides
+        GROUP BY 1, 2, 3, 4 HAVING sum(value) <> 0""",
+    "no page that people worked on waits for long to be judged": """
+        SELECT page_id, marked_at FROM transcription_judgementmark
+        WHERE marked_at < now() - make_interval(secs => 3600 + %(patience)s)""",
     "a vote never follows a person's text": """
         SELECT r.line_id, r.number FROM transcription_transcriptrevision r
         JOIN transcription_transcriptrevision last ON last.line_id = r.line_id AND last.number = r.number - 1

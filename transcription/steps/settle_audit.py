@@ -75,17 +75,20 @@ def judge_line(line: AuditLine, *, verdict: AuditLine.Verdict, text: str, judge:
 def _locked(line: AuditLine) -> AuditLine:
     """The line, freshly read while its audit is locked: two people who end an audit together end it once."""
     Audit.objects.select_for_update().get(pk=line.audit_id)
-    return AuditLine.objects.select_related("audit").get(pk=line.pk)
+    return AuditLine.objects.select_related("audit", "vote").get(pk=line.pk)
 
 
 def _settle(line: AuditLine, verdict: AuditLine.Verdict, truth: str | None) -> None:
+    read = line.vote.text if line.vote is not None else None
     if truth is None:
         edits = characters = line.size  # nobody can vouch for what nobody can read
+        read_edits = edits if read is not None else None
     else:
         edits, characters = count_edits(truth, line.text)
+        read_edits = count_edits(truth, read)[0] if read is not None else None
     line.verdict, line.truth, line.edits, line.characters = verdict, truth, edits, characters
     AuditLine.objects.filter(pk=line.pk).update(
-        verdict=verdict, truth=truth, edits=edits, characters=characters, settled_at=Now()
+        verdict=verdict, truth=truth, edits=edits, characters=characters, read_edits=read_edits, settled_at=Now()
     )
     audit = line.audit
     if not audit.lines.filter(verdict="").exists():

@@ -1,4 +1,5 @@
-"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search.
+"""The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search,
+keeps the order of the review queue, brings the counts of reports up to date.
 
 A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
 """
@@ -22,15 +23,19 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
+from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
+from transcription.steps.rollups import fold
 from transcription.steps.search_index import settle_marks
 from transcription.steps.take_down import purge_overdue
 from transcription.steps.trials import forget_trials
+from transcription.steps.usefulness import keep_weighed
 from transcription.steps.workers import forget_workers, report_sweeper
 
 logger = logging.getLogger(__name__)
 
 MOST_INDEXING = 2.0  # seconds between two sweeps; what is left waits for the next
+MOST_JUDGING = 1.0  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def sweep_once() -> Swept:
         freed += outcome == WorkState.QUEUED
         set_aside += outcome == WorkState.FAILED
     ask_where_due()
+    keep_weighed()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
     report_sweeper()
@@ -103,6 +109,8 @@ def sweep_forever(*, stopping: Callable[[], bool]) -> None:
         try:
             sweep_once()
             settle_marks(seconds=MOST_INDEXING)
+            judge_marked(seconds=MOST_JUDGING)
+            fold()
         except DatabaseError as error:
             logger.warning("The database does not answer (%s); trying again.", error)
             connection.close()

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import models
+from django.db.models import QuerySet
 
 from transcription.models import AuditLine, Collection, LayoutLine, Page, PageState, Vote
 
@@ -41,12 +42,21 @@ class TrustedLine:
 
 def trusted_lines(collection: Collection) -> Iterator[TrustedLine]:
     """Each trusted line once, by page; where it was audited, the audit's text. A page is read by its present run."""
+    return _trusted(AuditLine.objects.filter(audit__collection=collection), collection.pages.all())
+
+
+def trusted_lines_of(page: Page) -> Iterator[TrustedLine]:
+    """Those of one page."""
+    return _trusted(AuditLine.objects.filter(audit__page=page), Page.objects.filter(pk=page.pk))
+
+
+def _trusted(audit_lines: QuerySet[AuditLine], pages: QuerySet[Page]) -> Iterator[TrustedLine]:
     audited: set[int] = set()
-    for found in _audited(collection):
+    for found in _audited(audit_lines):
         if found.line not in audited:
             audited.add(found.line)
             yield found
-    for page in _read_whole(collection):
+    for page in _read_whole(pages):
         votes = Vote.objects.filter(run=page.run_id).select_related("run__profile_version").latest_by_line()
         places = LayoutLine.objects.filter(layout=page.layout_id).select_related("line__current").order_by("position")
         for place in places:
@@ -56,8 +66,8 @@ def trusted_lines(collection: Collection) -> Iterator[TrustedLine]:
             yield TrustedLine(line.pk, page.pk, votes[line.pk], line.current.text, Origin.PAGE)
 
 
-def _audited(collection: Collection) -> Iterator[TrustedLine]:
-    settled = AuditLine.objects.filter(audit__collection=collection, truth__isnull=False, vote__isnull=False)
+def _audited(lines: QuerySet[AuditLine]) -> Iterator[TrustedLine]:
+    settled = lines.filter(truth__isnull=False, vote__isnull=False)
     settled = settled.select_related("audit", "vote__run__profile_version").order_by("audit__page", "-pk")
     for each in settled.iterator(chunk_size=500):
         assert each.vote is not None
@@ -65,6 +75,6 @@ def _audited(collection: Collection) -> Iterator[TrustedLine]:
         yield TrustedLine(each.line_id, each.audit.page_id, each.vote, each.truth, Origin.AUDIT)
 
 
-def _read_whole(collection: Collection) -> Iterator[Page]:
-    pages = Page.objects.filter(collection=collection, state=PageState.REVIEWED, approved_whole=True)
+def _read_whole(pages: QuerySet[Page]) -> Iterator[Page]:
+    pages = pages.filter(state=PageState.REVIEWED, approved_whole=True)
     yield from pages.exclude(run=None).order_by("pk").iterator(chunk_size=100)

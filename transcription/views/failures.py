@@ -18,10 +18,10 @@ from django.views.decorators.http import require_GET, require_POST
 from transcription.forms import AccessibleForm
 from transcription.models import Collection, Failure, Step, Verb
 from transcription.models.failure import FailureQuerySet
+from transcription.models.keyset import Slice, paged
 from transcription.steps.control import retry
 from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, signed_in
-from transcription.views.keyset import Slice, paged
 
 PAGE_SIZE = 50
 MOST_AT_ONCE = 1000  # each is a transaction of its own; a request must end

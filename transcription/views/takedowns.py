@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from transcription.errors import Conflict
 from transcription.forms import TakedownForm
 from transcription.models import Role, Takedown
+from transcription.models.keyset import Slice, paged
 from transcription.steps import take_down
 from transcription.views.access import SignedInRequest, collection_or_404, holds, page_or_404, signed_in
-from transcription.views.keyset import Slice, paged
 
 PAGE_SIZE = 50
 
