@@ -12,8 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "revoked", "stranger", "staff", "reviewer", "lead", "admin", "superuser")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Of one's own account; allauth's views answer other methods than GET and POST as one of them.
-ALLAUTH = ("account_", "mfa_", "socialaccount_", "openid_connect_")
+# Of one's own account, and what describes the API: these answer other methods than GET and POST as one of them.
+CARELESS = ("account_", "mfa_", "socialaccount_", "openid_connect_", "api:openapi-")
 _OLD = "accounts/social/"  # redirects that allauth keeps for old links; they have no names
 _ARGUMENT = re.compile(r"([\w/-]*?)[^\w<(]*(?:<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\))")
 
@@ -58,7 +58,7 @@ def _walk(patterns: list[URLPattern | URLResolver], space: str, before: str) -> 
 
 def methods_of(name: str) -> tuple[str, ...]:
     """The methods that are tried on a route."""
-    return METHODS[:2] if name.startswith(ALLAUTH) else METHODS
+    return METHODS[:2] if name.startswith(CARELESS) else METHODS
 
 
 def table() -> list[Row]:
