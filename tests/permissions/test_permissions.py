@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib import admin
 from django.core.cache import cache
+from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 from django.http import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -22,7 +23,9 @@ SHOWN_TO_NOBODY = ("anonymous", "revoked", "stranger")
 
 
 @pytest.fixture
-def world(db: None) -> World:
+def world(db: None, monkeypatch: pytest.MonkeyPatch) -> World:
+    """What a request did is taken back with its transaction; files are not, so none goes."""
+    monkeypatch.setattr(FileSystemStorage, "delete", lambda storage, name: None)
     return build_world()
 
 

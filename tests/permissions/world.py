@@ -50,6 +50,7 @@ from transcription.models import (
     Job,
     Page,
     PageState,
+    Queue,
     Replacement,
     Role,
     Scope,
@@ -58,6 +59,7 @@ from transcription.models import (
     Webhook,
 )
 from transcription.steps.tokens import Issued, issue_token, revoke_token
+from transcription.steps.workers import report_sweeper, report_worker
 
 # Stands in everything of the collection that a person may read: whoever has no business in it must never get to see it.
 SECRET = "Quillfeather"
@@ -173,6 +175,9 @@ def build_world() -> World:
         )[0].pk,
         "keys": 0,  # passkeys are their owner's alone
     }
+    report_sweeper()
+    for queue in Queue:
+        report_worker(name=f"worker-{queue.value}", queue=queue.value, engine_digests=[])
     clients, owner = _clients(collection)
     webhook = Webhook.objects.create(user=owner, url="https://example.org/hook")
     job = Job.objects.create(user=owner, collection=collection, original=original)
