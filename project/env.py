@@ -119,6 +119,9 @@ class Env(BaseSettings):
     sweep_seconds: float = Field(2.0, gt=0, le=60)
     """How often the sweeper looks for leases that ran out and for work that nobody was called to."""
 
+    export_days: PositiveInt = 14
+    """How long the file of an export is kept."""
+
     s3_bucket: str = ""
     """Keep originals and derivatives in this bucket instead of the data folder. Keys: AWS_ACCESS_KEY_ID and friends."""
     s3_endpoint: str = ""

@@ -250,6 +250,7 @@ ENGINE_IDLE_SECONDS = _env.engine_idle_seconds
 ENGINE_MEMORY_BYTES = _env.engine_memory_mb * 2**20
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds
+EXPORT_DAYS = _env.export_days
 
 # --- Uploads --------------------------------------------------------------------------------------------------------
 

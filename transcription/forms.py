@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from transcription.errors import BadInput
+from transcription.formats.file_names import DEFAULT, LONGEST, check_template
 from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
 from transcription.htr.languages import COMMON, language_name, language_tag
-from transcription.models import Collection, Export, Membership, Role, Scope, TermKind
+from transcription.models import Collection, Document, Export, Membership, Role, Scope, TermKind
+from transcription.steps.export_formats import listed_formats
 
 
 class AccessibleForm(forms.BaseForm):
@@ -157,8 +161,57 @@ class TakedownForm(AccessibleForm, forms.Form):
 
 
 class ExportForm(AccessibleForm, forms.Form):
-    format = forms.ChoiceField(label=_("format"), choices=Export.Format.choices)
+    """What to export. Everything but the format may be left as it is offered."""
+
+    format = forms.ChoiceField(
+        label=_("format"),
+        choices=lambda: [(code, each.label) for code, each in listed_formats().items()],
+        error_messages={"invalid_choice": _("Choose one of the formats.")},
+    )
     scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)
+    document = forms.ModelChoiceField(
+        label=_("documents"), queryset=Document.objects.none(), required=False, empty_label=_("all of them")
+    )
+    spelling = forms.ChoiceField(
+        label=_("spelling"),
+        required=False,
+        choices=[
+            ("diplomatic", _("as it is written, with the marks of transcription")),
+            ("normalised", _("made plain: ſ as s, no marks, no hyphens at line ends")),
+        ],
+    )
+    names = forms.CharField(
+        label=_("file names"),
+        max_length=LONGEST,
+        required=False,
+        initial=DEFAULT,
+        help_text=_(
+            "folders with /; {identifier} {document} {collection} {reference} {page:04} {original} {number} {id}"
+        ),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+    )
+    base = forms.URLField(
+        label=_("address on the web"),
+        max_length=300,
+        required=False,
+        assume_scheme="https",
+        help_text=_("where you will put the files: manifests name themselves by it"),
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/letters"}),
+    )
+
+    def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
+        # Before the form is built: building it checks what was sent.
+        self.base_fields = copy.deepcopy(self.base_fields)  # type: ignore[misc]
+        documents = self.base_fields["document"]
+        assert isinstance(documents, forms.ModelChoiceField)
+        documents.queryset = collection.documents.all()
+        super().__init__(*args, **kwargs)
+
+    def clean_names(self) -> str:
+        try:
+            return check_template(self.cleaned_data["names"])
+        except BadInput as bad:
+            raise forms.ValidationError(bad.message) from None
 
 
 class TermForm(AccessibleForm, forms.Form):

@@ -91,6 +91,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/<uuid:pk>/status/", upload.upload_status, name="upload_status"),
     path("collections/<int:pk>/exports/", exports.exports, name="exports"),
     path("collections/<int:pk>/exports/list/", exports.export_list, name="export_list"),
+    path("exports/<uuid:pk>/cancel/", exports.export_cancel, name="export_cancel"),
     path("exports/<uuid:pk>/download/", exports.export_download, name="export_download"),
     path("collections/<int:pk>/takedowns/", takedowns.takedowns, name="takedowns"),
     path("pages/<int:pk>/take-down/", takedowns.take_page_down, name="take_page_down"),

@@ -66,7 +66,9 @@ def machine_time(scope: ReportScope) -> Report:
                 )
             ],
             horizontal=True,
+            unit=" s",
         ),
+        wide=True,
         nothing=_("No work that takes a device's time was done in this period."),
         note=_("Together %(seconds).1f s a page on %(pages)s pages.")
         % {"seconds": total / pages, "pages": f"{pages:,}"}

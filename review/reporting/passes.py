@@ -153,6 +153,7 @@ def engines(counts: dict[PassVersion, dict[str, int]]) -> Report:
             )
             for (engine, version), found in ordered
         ],
+        wide=True,
         nothing=_nothing(),
     )
 

@@ -204,9 +204,7 @@ def waits(scope: ReportScope) -> Report:
     return Report(
         name="waits",
         title=_("Wait in the queue"),
-        caption=_(
-            "How long work waited from when it was asked for until a worker began it for the last time, at least."
-        ),
+        caption=_("How long work waited for a worker; where it was begun several times, until the last time."),
         columns=[Column(_("Wait")), *(Column(name, Kind.COUNT) for name in names.values())],
         rows=rows,
         chart=Chart(
@@ -219,4 +217,5 @@ def waits(scope: ReportScope) -> Report:
         ),
         nothing=_("No work was done in this period."),
         note=_("On average: %(means)s.") % {"means": means} if means else "",
+        wide=True,
     )

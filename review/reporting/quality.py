@@ -258,7 +258,7 @@ def review_gain(scope: ReportScope, found: dict[tuple[Audit.Kind, int], Sample])
         chart=Chart(
             [row[0] for row in shown],
             [
-                Series(_("Before"), [100 * (row[2] or 0.0) for row in shown], "--state-accepted"),
+                Series(_("Before"), [100 * (row[2] or 0.0) for row in shown], "--state-in_review"),
                 Series(_("After"), [None if row[3] is None else 100 * row[3] for row in shown], "--state-reviewed"),
             ],
             horizontal=True,

@@ -118,7 +118,7 @@ def summary_of(scope: ReportScope, *, at: dt.datetime) -> Summary:
             for state in PageState
             if standing.by_state.get(state)
         ],
-        days=[(_day(row[0]), int(str(row[2])), int(str(row[3]))) for row in table.rows],
+        days=_days(table),
         errors=_table(quality.errors(found), [0, 1, 2, 4, 5, 6], most=6),
         passes=_table(passes.build(scope)[0], [0, 2, 3, 4], most=PASSES_SHOWN),
         changes=_table(people.changes(scope), [0, 1, 2], most=CHANGES_SHOWN),
@@ -133,8 +133,9 @@ def summary_of(scope: ReportScope, *, at: dt.datetime) -> Summary:
     )
 
 
-def _day(cell: object) -> str:
-    return cell.strftime("%d.%m.") if isinstance(cell, dt.date) else str(cell)
+def _days(report: Report) -> list[tuple[str, int, int]]:
+    labels = report.chart.labels if report.chart is not None else []
+    return [(label, int(str(row[2])), int(str(row[3]))) for label, row in zip(labels, report.rows, strict=True)]
 
 
 def _table(report: Report, columns: Sequence[int], *, most: int) -> Table:

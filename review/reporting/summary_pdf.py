@@ -65,6 +65,7 @@ class _Page:
             self.pdf.add_font(family, style, file)
         self.pdf.set_fallback_fonts(["sans-ext", "serif-ext"], exact_match=False)
         self.pdf.set_auto_page_break(False)
+        self.pdf.c_margin = 0  # texts stand flush with rules
         self.pdf.set_title(summary.title)
         self.pdf.set_creator("Longhand")
         self.pdf.add_page()
@@ -96,14 +97,14 @@ class _Page:
         self.y += 9
 
     def _figures(self) -> None:
-        width = INNER / 3
+        width = (INNER - 2 * GAP) / 3
         for number, figure in enumerate(self.summary.figures):
-            x, y = MARGIN + number % 3 * width, self.y + number // 3 * 20
+            x, y = MARGIN + number % 3 * (width + GAP), self.y + number // 3 * 20
             self._fill(RULE)
-            self.pdf.rect(x, y, width - 4, 0.25, style="F")
-            self._text(x, y + 2, width - 4, figure.label, 8, QUIET, style="B")
-            self._text(x, y + 6, width - 4, figure.value, 17, INK, family="serif")
-            self._text(x, y + 13.6, width - 4, figure.note, 7.5, QUIET)
+            self.pdf.rect(x, y, width, 0.25, style="F")
+            self._text(x, y + 2, width, figure.label, 8, QUIET, style="B")
+            self._text(x, y + 6, width, figure.value, 17, INK, family="serif")
+            self._text(x, y + 13.6, width, figure.note, 7.5, QUIET)
         self.y += 20 * -(-len(self.summary.figures) // 3) + 2
 
     def _states(self) -> None:
@@ -181,7 +182,16 @@ class _Page:
             for at, (cell, wide) in enumerate(zip(row, widths, strict=True)):
                 align = "R" if at >= len(table.heads) - numbers else "L"
                 color, style = (QUIET, "B") if index == 0 else (INK, "")
-                self._text(left, self.y, wide - 1, cell, 7.5 if index == 0 else 8.5, color, style=style, align=align)
+                self._text(
+                    left,
+                    self.y,
+                    wide - (0 if at == len(row) - 1 else 2),
+                    cell,
+                    7.5 if index == 0 else 8.5,
+                    color,
+                    style=style,
+                    align=align,
+                )
                 left += wide
             self.y += 4.8
             self._fill(RULE)
@@ -219,11 +229,9 @@ class _Page:
         self.pdf.cell(width, size * 0.5, self._fitted(said, width), align=align)
 
     def _fitted(self, said: str, width: float) -> str:
-        # A cell keeps a margin of its own on both sides.
-        room = width - 2 * self.pdf.c_margin
-        if self.pdf.get_string_width(said) <= room:
+        if self.pdf.get_string_width(said) <= width:
             return said
-        while said and self.pdf.get_string_width(said + "…") > room:
+        while said and self.pdf.get_string_width(said + "…") > width:
             said = said[:-1]
         return said.rstrip() + "…"
 

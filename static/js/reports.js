@@ -24,7 +24,7 @@ const options = (data) => {
     stacked: data.stacked,
     grid: { display: false },
     // Names of horizontal bars are all there: the chart is as high as they need.
-    ticks: data.horizontal ? { autoSkip: false, callback: (value) => shortened(data.labels[value]) } : { maxRotation: 0, autoSkipPadding: 14 },
+    ticks: data.horizontal ? { autoSkip: false, callback(value) { return shortened(data.labels[value], this.chart.width); } } : { maxRotation: 0, autoSkipPadding: 14 },
   };
   return {
     maintainAspectRatio: false,
@@ -39,7 +39,11 @@ const options = (data) => {
   };
 };
 
-const shortened = (name) => (name.length > 34 ? `${name.slice(0, 33)}…` : name);
+// Names may take two fifths of the chart, at some 6.5 pixels a letter.
+const shortened = (name, width) => {
+  const most = Math.max(12, Math.floor((width * 0.4) / 6.5));
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
+};
 
 const draw = () => {
   for (const chart of charts.splice(0)) chart.destroy();

@@ -25,7 +25,7 @@ from tests.factories import (
     create_user,
 )
 from transcription.api.site import api
-from transcription.models import Document, Export, Role, Scope, Token
+from transcription.models import Document, Export, PageState, Role, Scope, Token
 from transcription.steps.search_index import settle_marks
 from transcription.steps.tokens import issue_token, revoke_token
 
@@ -113,7 +113,7 @@ class TestEveryOperation:
         owner = create_user()
         collection = create_collection(owner=owner)
         create_membership(collection=collection, user=user)
-        page = create_page(collection=collection)
+        page = create_page(collection=collection, state=PageState.REVIEWED)
         create_layout(page=page)
         create_run(page=page)
         owners = program(owner)

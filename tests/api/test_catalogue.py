@@ -156,3 +156,21 @@ def test_an_export_is_asked_for_followed_and_fetched(
     assert b"".join(file.streaming_content)[:2] == b"PK"
     assert [each["id"] for each in caller.get(f"/collections/{collection.pk}/exports").json()["items"]] == [done["id"]]
     assert Page.objects.count() == 1
+
+
+def test_an_export_takes_all_its_options_and_can_be_stopped(caller: Program, collection: Collection) -> None:
+    page = create_page(collection=collection, state=PageState.REVIEWED)
+    url = f"/collections/{collection.pk}/exports"
+    wish = {"format": "tei", "document": page.document_id, "normalised": True, "names": "{identifier}/{page:03}"}
+    made = caller.post(url, wish).json()
+    assert (made["format"], made["document"], made["normalised"]) == ("tei", page.document_id, True)
+    for wrong, code in (
+        ({"format": "odt"}, "unknown-format"),
+        ({"format": "txt", "names": "{title}"}, "file-names"),
+        ({"format": "iiif", "base": "nowhere"}, "no-address"),
+        ({"format": "txt", "scope": "reviewed", "document": create_page().document_id}, "not-found"),
+    ):
+        problem(caller.post(url, wrong), 404 if code == "not-found" else 422, code)
+    stopped = caller.post(f"/exports/{made['id']}/cancel", {})
+    assert (stopped.status_code, stopped.json()["state"]) == (200, "cancelled")
+    problem(caller.post(f"/exports/{made['id']}/cancel", {}), 409, "conflict")

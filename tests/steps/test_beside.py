@@ -26,7 +26,7 @@ from transcription.models import (
     Work,
     WorkState,
 )
-from transcription.steps.beside import beside_counts
+from transcription.steps.beside import beside_counts, loose_title
 from transcription.steps.import_transcripts import import_transcript
 from transcription.steps.route import DRAFT_BROUGHT
 from transcription.steps.store import Received, receive_file
@@ -82,11 +82,14 @@ def test_as_programs_lay_them_out_each_transcript_finds_its_scan(upload: Upload,
         "escr/f1.png": png(3),  # eScriptorium: side by side
         "book/OCR-D-IMG/FILE_0001_IMG.png": png(4),  # METS: folders beside one another, the file says its image
         "other/0001.png": png(5),  # the same name elsewhere
+        "loose.png": png(6),  # in no folder, while one of its name is in one
+        "other/loose.png": png(7),
     }
     transcripts = {
         "box/page/0001.xml": page_xml("0001.png"),
         "box/alto/0002.xml": alto("0002.png"),
         "escr/f1.txt": b"Mary daughter",
+        "loose.txt": b"Mary daughter of John",
         "book/OCR-D-GT-SEG-PAGE/FILE_0001_GT.xml": page_xml("OCR-D-IMG/FILE_0001_IMG.png"),
     }
     groups = [transcripts, scans] if transcripts_first else [scans, transcripts]
@@ -102,9 +105,10 @@ def test_as_programs_lay_them_out_each_transcript_finds_its_scan(upload: Upload,
         "0001.xml": "box/0001.png",
         "0002.xml": "box/0002.png",
         "f1.txt": "escr/f1.png",
+        "loose.txt": f"{loose_title(upload)}/loose.png",
         "FILE_0001_GT.xml": "book/OCR-D-IMG/FILE_0001_IMG.png",
     }
-    assert beside_counts(upload) == {"waiting": 0, "taken": 4, "refused": 0}
+    assert beside_counts(upload) == {"waiting": 0, "taken": 5, "refused": 0}
     assert not ImportedTranscript.objects.filter(draft=True).exists()
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from ninja import Field, Path, Query, Router, Schema
 
@@ -14,28 +15,38 @@ from transcription.api.access import ApiRequest, Bearer, collection_for, export_
 from transcription.api.answers import Made, answered_once
 from transcription.api.problems import Problem
 from transcription.api.schema import Asked, Id, Listing, next_url, part_of
-from transcription.models import Export, Failure, Scope
-from transcription.steps.export import request_export
+from transcription.formats.file_names import DEFAULT, LONGEST
+from transcription.models import Document, Export, Failure, Scope
+from transcription.steps.export import cancel_export, request_export
+from transcription.steps.export_formats import listed_formats
 
 router = Router(tags=["exports"])
 
 
 class ExportIn(Asked):
-    format: Export.Format
+    format: str = Field(max_length=20, description=f"One of {', '.join(listed_formats())}.")
     scope: Export.Scope = Export.Scope.ALL
+    document: Id | None = Field(None, description="Of this document only.")
+    normalised: bool = Field(False, description="Spelling made plain; else as it is written.")
+    names: str = Field("", max_length=LONGEST, description=f"Template of the files' names, such as {DEFAULT}.")
+    base: str = Field("", max_length=300, description="Where the files will be on the web; for IIIF manifests.")
 
 
 class ExportOut(Schema):
     id: UUID
     collection: int
-    format: Export.Format
+    format: str
     scope: Export.Scope
+    document: int | None
+    normalised: bool
     state: Export.State
     pages: int = Field(description="Written so far.")
     total: int
     problem: str = Field(description="Why it failed, if it did.")
     created_at: datetime
     ended_at: datetime | None
+    expires_at: datetime | None = Field(description="When its file is removed.")
+    size: int = Field(description="Bytes of the file, once it is done.")
     file: str | None = Field(description="Where the file is, once it is done.")
 
 
@@ -60,8 +71,18 @@ def list_exports(request: ApiRequest, pk: Path[Id], wanted: Query[Listing]) -> E
 def make_export(request: ApiRequest, pk: Path[Id], wanted: ExportIn) -> HttpResponse:
     def make() -> Made:
         collection = collection_for(request, pk)
+        document = None
+        if wanted.document is not None:
+            document = get_object_or_404(Document, pk=wanted.document, collection=collection)
         made = request_export(
-            collection=collection, format=wanted.format, scope=wanted.scope, requester=owner_of(request)
+            collection=collection,
+            format=wanted.format,
+            scope=wanted.scope,
+            requester=owner_of(request),
+            document=document,
+            normalised=wanted.normalised,
+            names=wanted.names,
+            base=wanted.base,
         )
         return Made(202, _out(made), f"/api/v1/exports/{made.pk}")
 
@@ -73,6 +94,15 @@ def make_export(request: ApiRequest, pk: Path[Id], wanted: ExportIn) -> HttpResp
 )
 def get_export(request: ApiRequest, export: UUID) -> ExportOut:
     return _out(export_for(request, export))
+
+
+@router.post("/exports/{uuid:export}/cancel", auth=Bearer(Scope.EXPORT), response=ExportOut, summary="Stop an export")
+def stop_export(request: ApiRequest, export: UUID) -> ExportOut:
+    found = export_for(request, export)
+    if not cancel_export(found):
+        raise Problem(409, "The export has ended already; ask for its state.", code="conflict")
+    found.refresh_from_db()
+    return _out(found)
 
 
 @router.get(
@@ -101,13 +131,17 @@ def _out(export: Export) -> ExportOut:
     return ExportOut(
         id=export.pk,
         collection=export.collection_id,
-        format=Export.Format(export.format),
+        format=export.format,
         scope=Export.Scope(export.scope),
+        document=export.document_id,
+        normalised=export.normalised,
         state=Export.State(export.state),
         pages=export.pages,
         total=export.total,
         problem=failure.message if failure is not None else "",
         created_at=export.created_at,
         ended_at=export.ended_at,
+        expires_at=export.expires_at,
+        size=export.size,
         file=f"/api/v1/exports/{export.pk}/file" if export.state == Export.State.DONE else None,
     )

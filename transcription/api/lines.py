@@ -6,7 +6,7 @@ from ninja import Field, Schema
 
 from transcription.formats.records import TranscribedLine
 from transcription.models import Page
-from transcription.steps.export import transcribed_page
+from transcription.steps.export_pages import transcribed_page
 
 
 class WordOut(Schema):
@@ -56,5 +56,6 @@ def _line(line: TranscribedLine, position: int, alternatives: bool) -> LineOut:
                 alternatives=[text for text, _ in word.alternatives] if alternatives else None,
             )
             for word in line.words
+            if word.confidence is not None
         ],
     )

@@ -141,6 +141,8 @@ def _scale(page: pypdfium2.PdfPage, index: int, limits: Limits) -> float:
     scale = min(scale, limits.max_side / max(width, height), math.sqrt(limits.max_pixels / (width * height))) * (
         1 - 1e-7
     )
+    while math.ceil(width * scale) * math.ceil(height * scale) > limits.max_pixels:  # rounding up added a row too many
+        scale *= 1 - 1e-4
     if scale < _MIN_SCALE / 2:
         raise BadInput(
             f"has a page size that cannot be right: page {index + 1} is {width / _POINTS_PER_INCH:,.0f} × "

@@ -29,16 +29,23 @@ def parse(data: bytes, name: str) -> etree._Element:
         remove_comments=True,
         remove_pis=True,
     )
+    if b"<!DOCTYPE" in data:  # before anything in it is unfolded
+        raise _declares_type(name)
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadInput(f"“{name}” is not well-formed XML ({error}): export it again.", code="not-xml") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise BadInput(
-            f"“{name}” declares a document type, which may hide other files' content: remove its DOCTYPE line.",
-            code="doctype",
-        )
+        reason = getattr(error, "msg", None) or error
+        raise BadInput(f"“{name}” is not well-formed XML ({reason}): export it again.", code="not-xml") from error
+    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding of which it was not seen
+        raise _declares_type(name)
     return root
+
+
+def _declares_type(name: str) -> BadInput:
+    return BadInput(
+        f"“{name}” declares a document type, which may hide other files' content: remove its DOCTYPE line.",
+        code="doctype",
+    )
 
 
 def local_name(element: etree._Element) -> str:

@@ -25,7 +25,7 @@ DROP FUNCTION longhand_unchanging();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0027_counts_for_reports'),
+        ('transcription', '0026_exports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

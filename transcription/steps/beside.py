@@ -83,10 +83,10 @@ def _find(beside: BesideTranscript) -> tuple[Original, int] | None:
 
     def nearest(stem: str) -> Original | None:
         same = [scan for scan in scans.filter(name__istartswith=f"{stem}.") if name_stem(scan.name) == stem]
-        distances = sorted(_distance(beside.folder, scan.document.title) for scan in same)
+        distances = sorted(_distance(beside.folder, _folder_of(scan, beside.upload)) for scan in same)
         if not same or distances[:1] == distances[1:2]:
             return None
-        return min(same, key=lambda scan: _distance(beside.folder, scan.document.title))
+        return min(same, key=lambda scan: _distance(beside.folder, _folder_of(scan, beside.upload)))
 
     for stem in filter(None, (beside.stem, beside.image_stem)):
         single = nearest(stem)
@@ -97,6 +97,19 @@ def _find(beside: BesideTranscript) -> tuple[Original, int] | None:
     if holding is not None and (holding.frames or 0) > max(1, number - 1):
         return holding, number - 1
     return None
+
+
+def loose_title(upload: Upload) -> str:
+    """The title of the document of what came in no folder."""
+    return f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
+
+
+def _folder_of(scan: Original, upload: Upload) -> str:
+    """Where a scan stood, told by the title of its document: a folder, or a file that is a document by itself."""
+    title = scan.document.title
+    if title in (loose_title(upload), scan.name):
+        return ""
+    return title.removesuffix(f"/{scan.name}")
 
 
 def _distance(folder: str, other: str) -> int:

@@ -29,7 +29,7 @@ from transcription.steps.store import receive_file
 
 LARGEST_MANIFEST = 16 * 2**20
 LARGEST_INFO = 2**20
-_MANIFEST_SECONDS, _INFO_SECONDS, _IMAGE_SECONDS = 60.0, 20.0, 600.0
+_MANIFEST_SECONDS, _INFO_SECONDS, _IMAGE_SECONDS = 60.0, 20.0, 180.0
 _JSON = "application/ld+json, application/json;q=0.9, */*;q=0.1"
 _UNSAFE = re.compile(r"[\s/\\:*?\"<>|.]+")
 

@@ -173,8 +173,10 @@ def import_transcripts(
     files: Iterable[tuple[str, bytes]],
     importer: User | None,
     document: Document | None = None,
+    draft: bool = False,
 ) -> ImportReport:
-    """Store each of ``files`` (name, bytes) with its page; what cannot be taken is reported and the rest goes on."""
+    """Store each of ``files`` (name, bytes) with its page, as another program's ``draft`` or as ground truth; what
+    cannot be taken is reported and the rest goes on."""
     pages = PagesByName(collection, document)
     report = ImportReport()
     taken: dict[tuple[object, int], str] = {}
@@ -190,7 +192,7 @@ def import_transcripts(
                     code="twice",
                 )
             imported = import_transcript(
-                original=original, frame=frame, name=name, data=data, lines=lines, importer=importer
+                original=original, frame=frame, name=name, data=data, lines=lines, importer=importer, draft=draft
             )
             if imported.new and not is_markup(data, name):
                 imported = replace(imported, encoding=decoded(data)[1])

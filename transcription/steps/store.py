@@ -18,7 +18,7 @@ from transcription.errors import BadInput
 from transcription.formats.decode import accepted_kind
 from transcription.formats.kinds import ARCHIVES, Kind, safe_name
 from transcription.models import BesideTranscript, Collection, Document, Lane, Original, Step, Upload
-from transcription.steps.beside import is_beside, receive_beside
+from transcription.steps.beside import is_beside, loose_title, receive_beside
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.queue import enqueue
 
@@ -98,7 +98,7 @@ def _title_of(name: str, kind: Kind, upload: Upload) -> str:
     """What the document of a file is called that came in no folder."""
     if kind in ARCHIVES:
         return PurePosixPath(name).stem
-    return name if kind in {Kind.PDF, Kind.TIFF} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
+    return name if kind in {Kind.PDF, Kind.TIFF} else loose_title(upload)
 
 
 def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
+from transcription.steps.export import expire_exports
 from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.rollups import fold
@@ -62,6 +63,7 @@ def sweep_once() -> Swept:
     report_sweeper()
     purge_overdue()
     forget_trials()
+    expire_exports()
     return Swept(freed, set_aside, rung)
 
 

@@ -38,13 +38,13 @@ class Outcome:
 def try_files(
     files: Sequence[BadFile], collection: Collection, *, say: Callable[[str], object] = lambda _: None
 ) -> list[Outcome]:
-    """Send each in an upload of its own, then open and prepare all that was received. Nothing is read by engines."""
+    """Send each in an upload of its own, then open and prepare all that was received. What engines would do of it stays
+    queued."""
     sent = [_sent(file, collection) for file in files]
     say(f"{len(files)} files sent")
     began = time.monotonic()
     while drain(Queue.CPU):
-        # What was prepared goes no further: lines and text are not what is tried here.
-        Work.objects.filter(collection=collection, state=WorkState.QUEUED).exclude(step__in=_PREPARATION).delete()
+        pass
     say(f"opened and prepared in {time.monotonic() - began:.0f} s")
     return [
         outcome if outcome.code or outcome.defect else _became(file, upload)
@@ -89,6 +89,6 @@ def _became(file: BadFile, upload: Upload) -> Outcome:
     remarks = [remark for remarks in received.values_list("remarks", flat=True) for remark in remarks]
     if remarks:
         return Outcome(file, remarks[0]["code"], remarks[0]["message"], pages)
-    if Work.objects.filter(of_upload, state__in=[WorkState.QUEUED, WorkState.RUNNING]).exists():
+    if Work.objects.filter(of_upload, step__in=_PREPARATION, state__in=[WorkState.QUEUED, WorkState.RUNNING]).exists():
         return Outcome(file, defect="its work was left undone")
     return Outcome(file, pages=pages)

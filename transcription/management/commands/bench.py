@@ -25,6 +25,7 @@ from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
 from transcription.management.door_benchmark import measure_fuzz, measure_prepare
+from transcription.management.export_benchmark import measure_export
 from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.reports_benchmark import measure_reports
 from transcription.management.review_benchmark import measure_review
@@ -67,6 +68,10 @@ PARTS = {
     ),
     "fuzz": Part(
         "files with flipped bits through the door, in minutes", lambda _, folder, __: measure_fuzz(folder / "longhand")
+    ),
+    "export": Part(
+        "exports of a hundredth of --pages pages, in minutes",
+        lambda asked, _, say: measure_export(pages=asked["pages"] // 100, say=say),
     ),
     "review": Part(
         "--reviewers people at work for --seconds among a fiftieth of --pages and among all of them",

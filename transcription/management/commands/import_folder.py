@@ -17,7 +17,7 @@ from transcription.management.collections import (
     wait_until_read,
     who_sees,
 )
-from transcription.models import Collection, Upload
+from transcription.models import Beside, Collection, Upload
 from transcription.steps.import_transcripts import LARGEST_FILE, SUFFIXES, import_transcripts
 from transcription.steps.store import receive_file
 
@@ -31,7 +31,12 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path)
         add_collection_arguments(parser)
         parser.add_argument(
-            "--transcripts", action="store_true", help="take .txt, PAGE and ALTO files of the same name along"
+            "--transcripts",
+            nargs="?",
+            const=Beside.TRUTH,
+            choices=[Beside.TRUTH, Beside.DRAFT],
+            default=Beside.LEFT_OUT,
+            help="take .txt, PAGE and ALTO files of the same name along, as ground truth or as drafts",
         )
 
     def handle(
@@ -40,12 +45,13 @@ class Command(BaseCommand):
         if not path.is_dir():
             raise CommandError(f"{path} is not a folder.")
         target = collection_called(collection, owner)
-        upload = Upload.objects.create(collection=target)
+        upload = Upload.objects.create(collection=target, transcripts=more["transcripts"])
         report: dict[str, Any] = {"collection": target.pk, "stored": 0, "duplicates": [], "rejected": []}
         for file in sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_beside(entry)):
             self._receive(file, path, target, upload, report)
         if more["transcripts"]:
-            self._take_transcripts(path, target, owner, report)
+            draft = more["transcripts"] == Beside.DRAFT
+            self._take_transcripts(path, target, owner, report, draft=draft)
         if wait:
             progress = wait_until_read(target, seconds, self.stderr.write)
             report |= {"pages": progress.pages, "finished": progress.finished, "failures": progress.failures}
@@ -67,7 +73,9 @@ class Command(BaseCommand):
         else:
             report["stored"] += 1
 
-    def _take_transcripts(self, root: Path, target: Collection, owner: str | None, report: dict[str, Any]) -> None:
+    def _take_transcripts(
+        self, root: Path, target: Collection, owner: str | None, report: dict[str, Any], *, draft: bool
+    ) -> None:
         """Each folder's transcripts belong to its own scans."""
         report |= {"transcripts": 0, "transcripts_known": 0, "remarks": []}
         importer = User.objects.filter(username=owner).first() if owner else None
@@ -77,7 +85,9 @@ class Command(BaseCommand):
         for title, files in folders.items():
             document = target.documents.filter(title=title[:250]).first()
             named = ((file.name, _beginning(file)) for file in files)
-            taken = import_transcripts(collection=target, files=named, importer=importer, document=document)
+            taken = import_transcripts(
+                collection=target, files=named, importer=importer, document=document, draft=draft
+            )
             report["transcripts"] += taken.new
             report["transcripts_known"] += len(taken.imported) - taken.new
             report["remarks"] += [remark for each in taken.imported for remark in each.remarks()]
