@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
@@ -36,6 +35,8 @@ from transcription.models import (
 )
 from transcription.steps.append_only import may_delete
 from transcription.steps.control import cancel_work, queue_cancelled
+from transcription.steps.export_plan import forget_parts
+from transcription.steps.files import delete_files
 from transcription.steps.framings import image_files
 from transcription.steps.record_deed import record
 from transcription.steps.search_index import write_page
@@ -161,6 +162,7 @@ def purge(stone: Takedown, *, by: User | None = None) -> int:
         files |= set(_bare_originals({page.original_id for page in pages}).values_list("file", flat=True))
         exports = Export.objects.filter(collection=locked.collection_id, created_at__lte=locked.created_at)
         files |= set(exports.values_list("file", flat=True)) - {""}
+        kept = list(exports.values_list("pk", flat=True))
         exports.delete()
         record(
             Verb.PURGED,
@@ -169,8 +171,9 @@ def purge(stone: Takedown, *, by: User | None = None) -> int:
             actor=by,
             details={"pages": len(keys), "takedown": locked.pk},
         )
-    for name in sorted(files):
-        default_storage.delete(name)
+    delete_files(sorted(files))
+    for key in kept:
+        forget_parts(key)
     return len(keys)
 
 
