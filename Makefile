@@ -42,7 +42,7 @@ test: install-test  ## Check and test, with real servers and a real browser
 check: install-test  ## Lint, format, types, import contracts, migrations, templates
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --strict manage.py project transcription review
+	$(VENV)/bin/mypy --strict manage.py project transcription review accounts
 	$(VENV)/bin/lint-imports
 	$(PYTHON) scripts/check_migrations.py
 	$(VENV)/bin/djlint --quiet --lint templates

@@ -71,6 +71,22 @@ class Env(BaseSettings):
     mail_from: str = ""
     """The sender of mails, such as Longhand <longhand@example.org>; needed with a mail server."""
 
+    trusted_proxies: int = Field(0, ge=0, le=8)
+    """How many proxies stand before Longhand and append to X-Forwarded-For; 0: the peer's own address counts."""
+    login_failures: PositiveInt = 10
+    """Wrong passwords for one user from one address after which that address waits."""
+    login_wait_minutes: PositiveInt = 15
+    """How long it waits."""
+    oidc_url: str = ""
+    """Issuer of an OpenID Connect provider, such as https://sso.example.org/realms/archive; empty: passwords only."""
+    oidc_name: str = "Single sign-on"
+    """What the button on the login screen says."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+
+    grace_days: int = Field(30, ge=0, le=3650)
+    """Days in which what was taken down can be restored; then the sweeper removes its bytes and texts for good."""
+
     max_file_mb: PositiveInt = 4096
     """Largest single upload, in MiB."""
     max_pages: PositiveInt = 2000
@@ -203,6 +219,14 @@ class Env(BaseSettings):
     def _mails_have_a_sender(self) -> Self:
         if self.mail_server and not self.mail_from:
             raise ValueError("LONGHAND_MAIL_SERVER needs LONGHAND_MAIL_FROM, the sender of its mails")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.oidc_url and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("LONGHAND_OIDC_URL needs LONGHAND_OIDC_CLIENT_ID and LONGHAND_OIDC_CLIENT_SECRET")
+        if self.oidc_url and not self.oidc_url.startswith(("https://", "http://")):
+            raise ValueError(f"LONGHAND_OIDC_URL: expected an address with its scheme, such as https://{self.oidc_url}")
         return self
 
     @property

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 DIRECTIVES = (
@@ -15,10 +17,15 @@ DIRECTIVES = (
     "worker-src 'self' blob:",
     "object-src 'none'",
     "base-uri 'self'",
-    "form-action 'self'",
     "frame-ancestors 'none'",
 )
-POLICY = "; ".join(DIRECTIVES)
+
+
+def policy() -> str:
+    """The directives, with the one origin besides ours that a form may lead to: that of the login provider."""
+    provider = urlsplit(settings.OIDC_URL)
+    origin = f" {provider.scheme}://{provider.netloc}" if provider.netloc else ""
+    return "; ".join((*DIRECTIVES, f"form-action 'self'{origin}"))
 
 
 class ContentSecurityPolicy:
@@ -26,8 +33,9 @@ class ContentSecurityPolicy:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.policy = policy()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Content-Security-Policy", self.policy)
         return response

@@ -26,7 +26,8 @@ JOIN LATERAL (
     SELECT text FROM transcription_transcriptrevision
     WHERE line_id = line.id AND source = %(vote)s ORDER BY number DESC LIMIT 1
 ) voted ON true
-WHERE page.collection_id = %(collection)s AND current.layout_id IS NULL AND current.source <> %(import)s AND (
+WHERE page.collection_id = %(collection)s AND page.takedown_id IS NULL AND current.layout_id IS NULL
+  AND current.source <> %(import)s AND (
     current.source = %(person)s
     OR (page.approved_at IS NOT NULL AND EXISTS (
         SELECT FROM review_approval approval WHERE approval.page_id = page.id

@@ -27,6 +27,7 @@ class AccessibleForm(forms.BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fill_in()
         for name, field in self.fields.items():
             described = [f"{name}-help"] if field.help_text else []
             if self.is_bound and name in self.errors:
@@ -34,6 +35,9 @@ class AccessibleForm(forms.BaseForm):
                 described.append(f"{name}-error")
             if described:
                 field.widget.attrs["aria-describedby"] = " ".join(described)
+
+    def fill_in(self) -> None:
+        """Give fields what depends on who asks, such as their choices; before anything is checked."""
 
 
 class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
@@ -162,6 +166,13 @@ class LimitForm(AccessibleForm, forms.ModelForm[UploadLimit]):
         for field in self.fields.values():
             field.widget.attrs |= {"class": "input input-small num", "min": 1}
             field.validators.append(MinValueValidator(1))
+
+
+class TakedownForm(AccessibleForm, forms.Form):
+    """Why a page, or its whole document, is taken down."""
+
+    reason = forms.CharField(label=_("reason"), max_length=1000)
+    whole = forms.BooleanField(label=_("the whole document"), required=False)
 
 
 class ExportForm(AccessibleForm, forms.Form):

@@ -84,7 +84,7 @@ def job_for(request: ApiRequest, pk: UUID) -> Job:
 
 
 def export_for(request: ApiRequest, pk: UUID) -> Export:
-    exports = Export.objects.filter(pk=pk, collection__in=request.auth.visible_collections())
+    exports = Export.objects.offered().filter(pk=pk, collection__in=request.auth.visible_collections())
     return _one(exports.select_related("collection").first())
 
 

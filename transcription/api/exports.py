@@ -59,7 +59,9 @@ class ExportList(Schema):
     "/collections/{pk}/exports", auth=Bearer(Scope.EXPORT), response=ExportList, summary="List exports, newest first"
 )
 def list_exports(request: ApiRequest, pk: Path[Id], wanted: Query[Listing]) -> ExportList:
-    part = part_of(Export.objects.filter(collection=collection_for(request, pk)), wanted, order=("-created_at", "id"))
+    part = part_of(
+        Export.objects.offered().filter(collection=collection_for(request, pk)), wanted, order=("-created_at", "id")
+    )
     return ExportList(items=[_out(each) for each in part.rows], next=next_url(request, part.after))
 
 

@@ -5,7 +5,8 @@ from transcription.models.beside import BesideTranscript
 from transcription.models.budget import Cap, Charge, ChargeState, Overrun, Span, Spending, scope_of
 from transcription.models.calibration import CollectionCalibration
 from transcription.models.check import Check
-from transcription.models.collection import Collection, Membership, Role
+from transcription.models.collection import Collection, Membership, Role, roles_from
+from transcription.models.deed import Deed, Verb
 from transcription.models.displaced import DisplacedText
 from transcription.models.document import Document
 from transcription.models.export import Export
@@ -30,6 +31,7 @@ from transcription.models.rollup import CountChange, CountKind, DailyCount, Judg
 from transcription.models.route import RouteDecision
 from transcription.models.run import Run
 from transcription.models.search import SearchLine, SearchMark, SearchWord
+from transcription.models.takedown import Takedown
 from transcription.models.text_layer import TextLayer
 from transcription.models.token import Scope, Token
 from transcription.models.transcript import Source, TranscriptRevision
@@ -56,6 +58,7 @@ __all__ = [
     "CountChange",
     "CountKind",
     "DailyCount",
+    "Deed",
     "Delivery",
     "DeliveryState",
     "DisplacedText",
@@ -111,6 +114,7 @@ __all__ = [
     "Spending",
     "StagePass",
     "Step",
+    "Takedown",
     "Term",
     "TermKind",
     "TextLayer",
@@ -120,11 +124,13 @@ __all__ = [
     "Turner",
     "Upload",
     "UploadLimit",
+    "Verb",
     "Vocabulary",
     "Vote",
     "Webhook",
     "Work",
     "WorkState",
     "Worker",
+    "roles_from",
     "scope_of",
 ]

@@ -20,7 +20,7 @@ from transcription.models.collection import Collection, Role
 
 class AuditQuerySet(models.QuerySet["Audit"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
-        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+        return self.filter(collection__in=Collection.objects.visible_to(user, role), page__takedown=None)
 
     def waiting(self) -> Self:
         """Audits of which lines are to be typed or judged; what a later run has overtaken is measured no more."""

@@ -8,14 +8,26 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models.collection import Collection, Role
+from transcription.models.takedown import Takedown
+
+
+def _withholding() -> models.QuerySet[Takedown]:
+    """What stands against an export, as a subquery over exports."""
+    since = {"collection": OuterRef("collection"), "created_at__gte": OuterRef("created_at")}
+    return Takedown.objects.standing().filter(**since)
 
 
 class ExportQuerySet(models.QuerySet["Export"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
-        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+        return self.offered().filter(collection__in=Collection.objects.visible_to(user, role))
+
+    def offered(self) -> Self:
+        """Those that hold nothing that was taken down since they were asked for."""
+        return self.exclude(Exists(_withholding()))
 
     def unfinished(self) -> Self:
         """Exports that wait or are being written."""

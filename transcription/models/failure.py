@@ -14,10 +14,14 @@ from transcription.models.failure_kind import KINDS
 
 class FailureQuerySet(models.QuerySet["Failure"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
-        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+        return self.shown().filter(collection__in=Collection.objects.visible_to(user, role))
+
+    def shown(self) -> Self:
+        """Those of no page that was taken down: what a failure says names its page."""
+        return self.filter(models.Q(page=None) | models.Q(page__takedown=None))
 
     def open(self) -> Self:
-        return self.filter(resolved_at=None)
+        return self.shown().filter(resolved_at=None)
 
 
 class Failure(models.Model):

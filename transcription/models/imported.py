@@ -7,13 +7,21 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 from transcription.models.collection import Collection, Role
 
 
 class ImportedTranscriptQuerySet(models.QuerySet["ImportedTranscript"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
-        return self.filter(original__collection__in=Collection.objects.visible_to(user, role))
+        return self.shown().filter(original__collection__in=Collection.objects.visible_to(user, role))
+
+    def shown(self) -> Self:
+        """Those of pages that were not taken down."""
+        from transcription.models.page import Page  # not above: models are imported in the order of their names
+
+        hidden = Page.everything.taken_down().filter(original=OuterRef("original"), frame=OuterRef("frame"))
+        return self.exclude(Exists(hidden))
 
     def of_page(self, original_id: object, frame: int) -> Self:
         """The transcripts of one page, newest first; it may not have been opened yet."""

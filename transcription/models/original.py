@@ -8,6 +8,7 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -50,7 +51,13 @@ class Upload(models.Model):
 
 class OriginalQuerySet(models.QuerySet["Original"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
-        return self.filter(collection__in=Collection.objects.visible_to(user, role))
+        return self.shown().filter(collection__in=Collection.objects.visible_to(user, role))
+
+    def shown(self) -> Self:
+        """Those of which no page was taken down: whoever has the file has the page."""
+        from transcription.models.page import Page  # not above: Page points at Original
+
+        return self.exclude(Exists(Page.everything.taken_down().filter(original=OuterRef("pk"))))
 
     def in_trouble(self) -> Self:
         """Those whose stored bytes were not what was received when they were last looked at."""

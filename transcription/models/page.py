@@ -53,6 +53,10 @@ class PageQuerySet(models.QuerySet["Page"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
         return self.filter(collection__in=Collection.objects.visible_to(user, role))
 
+    def taken_down(self) -> Self:
+        """Those that nobody is shown; only `Page.everything` has them."""
+        return self.filter(takedown__isnull=False)
+
     def awaiting_review(self) -> Self:
         return self.filter(state=PageState.IN_REVIEW)
 
@@ -84,6 +88,15 @@ class PageQuerySet(models.QuerySet["Page"]):
         from transcription.models.failure import Failure  # not above: Failure points at Page
 
         return self.filter(Exists(Failure.objects.filter(page=OuterRef("pk"), resolved_at=None)))
+
+
+class _NotTakenDown(models.Manager["Page"]):
+    def get_queryset(self) -> models.QuerySet[Page]:
+        return super().get_queryset().filter(takedown=None)
+
+
+# Pages that were not taken down: all that the rest of Longhand knows of.
+ShownPages = _NotTakenDown.from_queryset(PageQuerySet)
 
 
 class Page(models.Model):
@@ -126,8 +139,13 @@ class Page(models.Model):
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
     approved_whole = models.BooleanField(default=False, help_text="whoever approved it read every line")
     changed_at = models.DateTimeField(auto_now=True)
+    # While it stands nobody is shown the page, whatever they ask for.
+    takedown = models.ForeignKey(
+        "transcription.Takedown", on_delete=models.RESTRICT, null=True, blank=True, related_name="+"
+    )
 
-    objects = PageQuerySet.as_manager()
+    objects = ShownPages()
+    everything = PageQuerySet.as_manager()
 
     class Meta:
         ordering = ["document", "position", "pk"]

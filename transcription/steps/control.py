@@ -28,12 +28,17 @@ def resume(collection: Collection) -> None:
     """Go on after a pause or a cancellation; cancelled work is queued again."""
     with transaction.atomic():
         _set_state(collection, Collection.State.ACTIVE)
-        cancelled = collection.work.filter(state=WorkState.CANCELLED)
-        # Cancelled work of runs that were since replaced stays cancelled: its result would be nobody's.
-        present = cancelled.filter(Q(run=None) | Q(run=F("page__run")))
-        lock_in_order(present).update(state=WorkState.QUEUED, ended_at=None)
-        for queue in Queue.values:
-            ring_on_commit(queue)
+        queue_cancelled(collection.work.all())
+
+
+def queue_cancelled(work: QuerySet[Work]) -> None:
+    """Queue again what was cancelled of ``work``, except on pages that are taken down. Must run in a transaction."""
+    cancelled = work.filter(Q(page=None) | Q(page__takedown=None), state=WorkState.CANCELLED)
+    # Cancelled work of runs that were since replaced stays cancelled: its result would be nobody's.
+    present = cancelled.filter(Q(run=None) | Q(run=F("page__run")))
+    lock_in_order(present).update(state=WorkState.QUEUED, ended_at=None)
+    for queue in Queue.values:
+        ring_on_commit(queue)
 
 
 def cancel(collection: Collection) -> int:
@@ -43,8 +48,13 @@ def cancel(collection: Collection) -> int:
     """
     _set_state(collection, Collection.State.CANCELLED)
     with transaction.atomic():
-        unfinished = lock_in_order(collection.work.filter(state__in=flow.OPEN))
-        return unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
+        return cancel_work(collection.work.all())
+
+
+def cancel_work(work: QuerySet[Work]) -> int:
+    """Drop what is unfinished of ``work``: no result of it is written. Must run in a transaction. Returns the count."""
+    unfinished = lock_in_order(work.filter(state__in=flow.OPEN))
+    return unfinished.update(state=WorkState.CANCELLED, token=None, lease_until=None, ended_at=Now())
 
 
 def _set_state(collection: Collection, state: Collection.State) -> None:
@@ -84,7 +94,9 @@ def retry(failures: QuerySet[Failure]) -> int:
     count = 0
     for failure_id, page_id in list(failures.filter(resolved_at=None).values_list("pk", "page_id")):
         with transaction.atomic():
-            page = Page.objects.select_for_update().get(pk=page_id) if page_id else None
+            page = Page.objects.select_for_update().filter(pk=page_id).first() if page_id else None
+            if page_id and page is None:
+                continue  # taken down a moment ago
             failure = Failure.objects.select_for_update(of=("self",)).select_related("work").get(pk=failure_id)
             if failure.resolved_at is not None:
                 continue

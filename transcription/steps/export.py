@@ -25,7 +25,7 @@ from transcription.formats import bag
 from transcription.formats.file_names import check_template
 from transcription.formats.writing import Manner, PageToWrite
 from transcription.formats.zip_parts import Entry, ZipFolder, differing, join_parts, read_list, write_part
-from transcription.models import Collection, Document, Export, Failure, Lane, Page, Step, Work, WorkState
+from transcription.models import Collection, Document, Export, Failure, Lane, Page, Step, Verb, Work, WorkState
 from transcription.steps.export_formats import FORMATS, Unit, format_of
 from transcription.steps.export_pages import pages_to_write
 from transcription.steps.export_plan import (
@@ -39,6 +39,7 @@ from transcription.steps.export_plan import (
 )
 from transcription.steps.files import delete_files, put
 from transcription.steps.queue import enqueue, finishing, lock_in_order
+from transcription.steps.record_deed import record
 
 REPORT_EVERY = 20  # pages
 _OPEN = [WorkState.QUEUED, WorkState.RUNNING, WorkState.FAILED]
@@ -88,6 +89,13 @@ def request_export(
             names=names,
             base=base,
             requester=requester,
+        )
+        record(
+            Verb.EXPORTED,
+            about=export,
+            collection=collection,
+            actor=requester,
+            details={"format": format, "scope": scope, "export": str(export.pk)},
         )
         enqueue(step=Step.EXPORT, collection_id=collection.pk, lane=Lane.INTERACTIVE, export_id=export.pk)
     return export

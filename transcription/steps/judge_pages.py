@@ -62,7 +62,7 @@ def judge_marked(*, seconds: float = float("inf")) -> int:
 
 def judge_pages(pages: set[int]) -> None:
     """Write what the pages come to now; of those that say nothing, nothing is kept."""
-    found = {page.pk: judgement_of(page) for page in Page.objects.filter(pk__in=pages).order_by("pk")}
+    found = {page.pk: judgement_of(page) for page in Page.everything.filter(pk__in=pages).order_by("pk")}
     known = JudgedPage.objects.in_bulk(list(pages))
     kept = {page: judged for page, judged in found.items() if judged is not None}
     JudgedPage.objects.filter(pk__in=sorted(set(known) - set(kept))).delete()
@@ -74,8 +74,8 @@ def judge_pages(pages: set[int]) -> None:
 
 def mark_all_pages() -> int:
     """Have every page that anybody worked on judged anew; how many."""
-    worked = Page.objects.filter(approved_at__isnull=False).values("pk")
-    typed = Page.objects.filter(lines__current__source=Source.PERSON).values("pk")
+    worked = Page.everything.filter(approved_at__isnull=False).values("pk")
+    typed = Page.everything.filter(lines__current__source=Source.PERSON).values("pk")
     audited = AuditLine.objects.filter(truth__isnull=False).values("audit__page")
     pages = worked.union(typed, audited, JudgedPage.objects.values("pk"))
     with connection.cursor() as cursor:
@@ -91,7 +91,7 @@ def misjudged(*, batch: int = 200) -> Iterator[int]:
     """Pages that are not judged as they are; those with a mark are left out: they wait."""
     last = 0
     while True:
-        pages = list(Page.objects.filter(pk__gt=last).order_by("pk")[:batch])
+        pages = list(Page.everything.filter(pk__gt=last).order_by("pk")[:batch])
         if not pages:
             return
         last = pages[-1].pk

@@ -123,7 +123,9 @@ def _passes(collection: Collection) -> list[PassProgress]:
 
 def _workers() -> list[WorkerReport]:
     now = timezone.now()
-    seen = Worker.objects.filter(seen_at__gt=now - timedelta(minutes=10)).order_by("queue", "name")
+    seen = Worker.objects.filter(queue__in=Queue.values, seen_at__gt=now - timedelta(minutes=10)).order_by(
+        "queue", "name"
+    )
     return [WorkerReport(w.name, w.queue, (now - w.seen_at).total_seconds()) for w in seen]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from transcription.models import Charge, Collection, Export, Original, Page, Profile, ProfileVersion, Run
+from transcription.models import Charge, Collection, Export, Original, Page, Profile, ProfileVersion, Run, Verb
 from transcription.steps.append_only import may_delete
 from transcription.steps.choose_passes import trial_profile
 from transcription.steps.control import cancel
 from transcription.steps.framings import image_files
 from transcription.steps.profiles import own_profile
+from transcription.steps.record_deed import record
 from transcription.steps.search_index import forget_collection
 
 
@@ -20,7 +21,7 @@ def purge_collection(collection: Collection) -> int:
     What workers still compute for it is dropped. Returns how many pages were deleted.
     """
     cancel(collection)  # from here on nothing more of it is claimed, and no result is written
-    pages = Page.objects.filter(collection=collection)
+    pages = Page.everything.filter(collection=collection)
     count = pages.count()
     files = [name for page in pages.only("pk", "image", "pyramid", "thumbnail") for name in image_files(page)]
     files += Original.objects.filter(collection=collection).values_list("file", flat=True)
@@ -33,6 +34,7 @@ def purge_collection(collection: Collection) -> int:
         Charge.objects.filter(collection_id=collection.pk, answer__isnull=False).update(answer=None)
         own = Profile.objects.filter(name__in=[own_profile(collection), trial_profile(collection)], collections=None)
         forget_collection(collection.pk)
+        record(Verb.COLLECTION_PURGED, about=collection, collection=collection, details={"pages": count})
         collection.delete()
         ProfileVersion.objects.filter(profile__in=own).delete()
         own.delete()

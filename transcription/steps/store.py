@@ -17,6 +17,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Q, When
 
+from transcription.errors import BadInput
 from transcription.formats.decode import accepted_kind
 from transcription.formats.kinds import ARCHIVES, Kind, safe_name
 from transcription.models import BesideTranscript, Collection, Document, KnownFiles, Lane, Original, Step, Upload
@@ -115,7 +116,7 @@ def store(
     With a ``viewer``, a file of its name in its document and its bytes in other collections that the viewer sees count
     as known too. ``then`` is called in the transaction that settles what became of it. Order: file into the storage,
     fsync of it and its folder, one transaction; ``arrived.path`` stays, so that a crash at any point loses nothing and
-    leaves at most an orphan in the storage. Raises BadInput, StorageFull, and IntegrityError where ``then`` does.
+    leaves at most an orphan in the storage. Raises BadInput (also for bytes that were taken down here), StorageFull, and IntegrityError where ``then`` does.
     """
     if is_beside(arrived.name, upload):
         with arrived.path.open("rb") as stream, transaction.atomic():
@@ -126,6 +127,7 @@ def store(
     kind = accepted_kind(arrived.path, arrived.name, archives=True)
     title = arrived.title or _title_of(arrived.name, kind, upload)
     document = collection.documents.filter(title=title[:LONGEST_TITLE]).first()
+    _refuse_taken_down(arrived, collection)
     known = _known(arrived, collection, document, viewer)
     if known is not None and not _is_wanted(known, known_files):
         if known_files == KnownFiles.REPLACE and known.duplicate_of is not None:
@@ -163,6 +165,16 @@ def store(
     return received
 
 
+def _refuse_taken_down(arrived: Arrived, collection: Collection) -> None:
+    """Raises BadInput where bytes come back that were taken down, kept or not: that is for an admin to decide."""
+    same = Original.objects.filter(collection=collection, sha256=arrived.sha256)
+    if same.exists() and not same.shown().exists():
+        raise BadInput(
+            f"“{arrived.name}” was taken down from this collection. An admin can restore it under “Taken down”.",
+            code="taken-down",
+        )
+
+
 def _title_of(name: str, kind: Kind, upload: Upload) -> str:
     """What the document of a file is called that came in no folder."""
     if kind in ARCHIVES:
@@ -189,7 +201,7 @@ def _known(
     if document is not None and viewer is not None:
         known |= Q(document=document, name=arrived.name)
     nearness = Case(When(same & Q(collection=collection), then=0), When(same, then=2), default=1)
-    found = Original.objects.in_use().filter(known).select_related("collection", "document")
+    found = Original.objects.shown().in_use().filter(known).select_related("collection", "document")
     like = found.order_by(nearness, "received_at").first()
     if like is None:
         return None

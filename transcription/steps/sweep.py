@@ -29,10 +29,11 @@ from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.rollups import fold
 from transcription.steps.search_index import settle_marks
+from transcription.steps.take_down import purge_overdue
 from transcription.steps.trials import forget_trials
 from transcription.steps.usefulness import keep_weighed
 from transcription.steps.verify import MOST_VERIFYING, Verifier
-from transcription.steps.workers import forget_workers
+from transcription.steps.workers import forget_workers, report_sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ def sweep_once() -> Swept:
     keep_weighed()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
+    report_sweeper()
+    purge_overdue()
     forget_trials()
     expire_exports()
     return Swept(freed, set_aside, rung)

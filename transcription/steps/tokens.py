@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from transcription.errors import LonghandError
-from transcription.models import Collection, Scope, Token
+from transcription.models import Collection, Scope, Token, Verb
+from transcription.steps.record_deed import record
 
 MARK = "lh_"
 _SHOWN = len(MARK) + 8
@@ -61,12 +62,15 @@ def issue_token(
             expires_at=expires_at,
         )
         token.collections.set(collections or ())
+        record(Verb.TOKEN_MADE, about=name, actor=user, details={"scopes": token.scopes})
     return Issued(token, secret)
 
 
 def revoke_token(token: Token) -> None:
     """From its next call on the token opens nothing; one revoked before keeps its time."""
-    Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
+    with transaction.atomic():
+        if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()):
+            record(Verb.TOKEN_REVOKED, about=token.name)
 
 
 def _digest(secret: str) -> str:

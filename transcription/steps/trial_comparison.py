@@ -156,7 +156,9 @@ class Comparison:
 
 def compare(trial: Trial) -> Comparison:
     """Everything that a trial's screen shows; of pages that are still being read only how far they are."""
-    runs = trial.runs.select_related("page__original", "page__run", "page__document", "layout")
+    runs = trial.runs.filter(page__takedown=None).select_related(
+        "page__original", "page__run", "page__document", "layout"
+    )
     pages = [_page(run) for run in runs.order_by("page__document_id", "page__position", "pk")]
     lines = [line for page in pages for line in page.lines]
     states = list(Work.objects.filter(run__trial=trial, step=Step.RECOGNIZE).values_list("state", flat=True))

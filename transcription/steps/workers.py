@@ -14,12 +14,23 @@ from transcription.models import Queue, Step, Work, Worker, WorkState
 from transcription.steps.profiles import registry
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
+SWEEPER, SWEEPS = "sweeper", "sweep"  # the name and the queue under which the sweeper says that it lives
 
 
 def report_worker(*, name: str, queue: str, engine_digests: Sequence[str]) -> None:
     """Note that this process is alive, what it may be given and what it has in memory."""
     said = {"queue": queue, "engine_digests": list(engine_digests), "loaded": registry().loaded()}
     Worker.objects.update_or_create(name=name, defaults=said | {"seen_at": Now()})
+
+
+def report_sweeper() -> None:
+    """Note that the sweeper is alive; it takes no work."""
+    Worker.objects.update_or_create(name=SWEEPER, defaults={"queue": SWEEPS, "seen_at": Now()})
+
+
+def missing_weights() -> list[str]:
+    """Names of the engines of this installation that lack a file of their weights."""
+    return sorted(set(registry().names()) - set(_digests(registry().names())))
 
 
 def held_engine_digests() -> list[str]:

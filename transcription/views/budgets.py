@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from transcription.errors import LonghandError
 from transcription.forms import BudgetForm
-from transcription.models import Collection, Role, Span
+from transcription.models import Collection, Role, Span, Verb
 from transcription.steps.budgets import (
     Estimate,
     Limit,
@@ -27,6 +27,7 @@ from transcription.steps.budgets import (
     set_caps,
     standings,
 )
+from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 
 MILLIONTHS = 1_000_000
@@ -45,6 +46,7 @@ def budget(request: SignedInRequest, pk: int) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid():
             set_caps(limits_of(form.cleaned_data), collection=collection)
+            record(Verb.SETTINGS_CHANGED, about=collection, collection=collection, details={"fields": ["budget"]})
             messages.success(request, _("The budget is saved. Reading that waited for it goes on where there is room."))
             return redirect("transcription:budget", pk=collection.pk)
     context = {
@@ -78,6 +80,7 @@ def endpoint_budgets(request: SignedInRequest) -> HttpResponse:
         if endpoint.name == posted:
             if form.is_valid():
                 set_caps(limits_of(form.cleaned_data), endpoint=endpoint.name)
+                record(Verb.SETTINGS_CHANGED, about=endpoint.name, details={"fields": ["budget"]})
                 messages.success(request, _("The budget of “%(name)s” is saved.") % {"name": endpoint.name})
                 return redirect("transcription:endpoint_budgets")
             wrong = True

@@ -9,15 +9,18 @@ from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from transcription.models import Collection, Document, Failure, Page, PageState, Role
+from transcription.models import Collection, Document, Failure, Page, PageState, Role, Verb
 from transcription.models.keyset import Slice, paged
 from transcription.models.page import PageQuerySet
 from transcription.steps.control import retry
 from transcription.steps.progress import CollectionProgress, collection_progress
+from transcription.steps.record_deed import record
+from transcription.steps.take_down import count_taken_down
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
 from transcription.views.overview import segments
 from transcription.views.promise import note_of
@@ -60,6 +63,7 @@ def collection_page(request: SignedInRequest, pk: int) -> HttpResponse:
     context = _live(request, collection) | _grid(request, collection)
     context["stale_pages"] = stale_pages(collection)
     context["note"] = note_of(collection)
+    context["taken_down"] = count_taken_down(collection.pk)
     context["documents"] = Document.objects.filter(collection=collection).order_by("pk")[:200]
     return render(request, "transcription/collection.html", context)
 
@@ -165,6 +169,8 @@ def failures_retry(request: SignedInRequest, pk: int) -> HttpResponse:
     """Try again everything that was given up in a collection."""
     collection = collection_or_404(request, pk)
     count = retry(Failure.objects.filter(collection=collection).open())
+    if count:
+        record(Verb.RETRIED, collection=collection, details={"failures": count})
     messages.success(request, _retried(count))
     return redirect("transcription:collection", collection.pk)
 
@@ -175,7 +181,12 @@ def failure_retry(request: SignedInRequest, pk: int) -> HttpResponse:
     """Try one given-up step again."""
     failure = get_object_or_404(Failure.objects.visible_to(request.user), pk=pk)
     count = retry(Failure.objects.filter(pk=failure.pk))
+    if count:
+        record(Verb.RETRIED, about=failure.code, collection=failure.collection_id, details={"failures": count})
     messages.success(request, _retried(count))
+    onward = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(onward, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        return redirect(onward)
     return redirect("transcription:collection", failure.collection_id)
 
 

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from transcription.errors import BadInput
 from transcription.forms import ExportForm
-from transcription.models import Collection, Export, Failure
+from transcription.models import Collection, Export, Failure, Verb
 from transcription.models.keyset import paged
 from transcription.steps.export import cancel_export, request_export
 from transcription.steps.export_formats import FORMATS, listed_formats
 from transcription.steps.export_plan import STATES_OF_SCOPE
+from transcription.steps.record_deed import record
 from transcription.views.access import SignedInRequest, collection_or_404, export_or_404, signed_in
 
 SHOWN = 20
@@ -78,7 +79,7 @@ def export_list(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def _list(request: SignedInRequest, collection: Collection) -> dict[str, Any]:
-    found = Export.objects.filter(collection=collection).select_related("requester", "document")
+    found = Export.objects.offered().filter(collection=collection).select_related("requester", "document")
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     shown = paged(found, order=ORDER, size=SHOWN, after=after, before=before)
     failures = Failure.objects.filter(work__export__in=[row.pk for row in shown.rows]).order_by("pk")
@@ -111,6 +112,7 @@ def export_download(request: SignedInRequest, pk: UUID) -> FileResponse:
     export = export_or_404(request, pk)
     if export.state != Export.State.DONE or not default_storage.exists(export.file):
         raise Http404
+    record(Verb.EXPORT_DOWNLOADED, about=export, collection=export.collection_id)
     title = slugify(export.collection.identifier or export.collection.title) or "collection"
     name = f"{title}-{export.format.replace('_', '-')}-{export.created_at:%Y%m%d-%H%M}.zip"
     answer = FileResponse(default_storage.open(export.file, "rb"), content_type="application/zip")

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from transcription.models import Collection, MailWish, Notification, Role
+from transcription.models.keyset import paged
 from transcription.steps.notify import mark_read, unread
 from transcription.steps.told import path_of, sentence
 from transcription.views.access import SignedInRequest, signed_in
-from transcription.views.keyset import paged
 
 PAGE_SIZE = 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
@@ -13,11 +14,13 @@ from django.views.decorators.http import require_safe
 
 from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
-from transcription.models import LayoutLine, Page, PageState, Part, Role, TextLayer
+from transcription.models import LayoutLine, Page, PageState, Part, Role, Takedown, TextLayer, Verb
 from transcription.steps.files import local_path
 from transcription.steps.placement import other_half
+from transcription.steps.record_deed import record
 from transcription.steps.reread import changes_since_reading
 from transcription.steps.search_hits import hits_on_page
+from transcription.steps.take_down import hidden_by
 from transcription.steps.turn import is_worked_on
 from transcription.views.access import SignedInRequest, holds, original_or_404, page_or_404, signed_in
 from transcription.views.brought import brought_for
@@ -34,6 +37,10 @@ SANDBOX = "sandbox; default-src 'none'"
 @require_safe
 @signed_in
 def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
+    stone = Takedown.objects.visible_to(request.user).filter(pk__in=hidden_by(pk)).first()
+    if stone is not None:
+        context = {"section": "collections", "stone": stone, "collection": stone.collection}
+        return render(request, "transcription/tombstone.html", context, status=410)
     page = page_or_404(request, pk)
     siblings = Page.objects.filter(document=page.document_id)
     lines = line_texts(page)
@@ -55,6 +62,9 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "other_half": other_half(page),
         "decision": page.route_decisions.order_by("-pk").first(),
         "may_review": may_review,
+        "administers": holds(request, page.collection, Role.ADMIN),
+        "grace_days": settings.GRACE_DAYS,
+        "pages_of_document": siblings.count(),
         "splittable": may_review and page.part == Part.WHOLE and page.approved_at is None and bool(page.pyramid),
         "worked_on": may_review and is_worked_on(page),  # else turning the page finds its lines anew
         "machine_done": page.state in {PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED},
@@ -135,6 +145,7 @@ def original_download(request: SignedInRequest, pk: UUID) -> FileResponse:
     original = original_or_404(request, pk)
     if not default_storage.exists(original.file):
         raise Http404
+    record(Verb.ORIGINAL_DOWNLOADED, about=original.name, collection=original.collection_id)
     answer = FileResponse(default_storage.open(original.file, "rb"), content_type="application/octet-stream")
     answer["Content-Disposition"] = content_disposition_header(True, original.name)
     answer["X-Content-Type-Options"] = "nosniff"

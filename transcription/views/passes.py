@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from transcription.errors import BadInput
 from transcription.htr.enhance import MOST_STEPS, RECIPES, BadRecipe
-from transcription.models import Collection, LayoutLine, Page, Role
+from transcription.models import Collection, LayoutLine, Page, Role, Verb
 from transcription.steps.choose_passes import (
     LEAST_THRESHOLD,
     LEAST_WEIGHT,
@@ -41,6 +41,7 @@ from transcription.steps.choose_passes import (
 from transcription.steps.estimates import estimate_reading
 from transcription.steps.profile_history import past_versions, shared_profiles, versions_of
 from transcription.steps.profiles import BUNDLED, DEFAULT_THRESHOLD, THOROUGH
+from transcription.steps.record_deed import record
 from transcription.steps.trials import usual_pages
 from transcription.steps.workers import engines_held, readers_here
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
@@ -97,6 +98,13 @@ def passes_page(request: SignedInRequest, pk: int, number: int) -> JsonResponse:
 
 def save_choice(collection: Collection, choice: Choice, author: User) -> None:
     choose_passes(collection=collection, passes=choice.passes, thresholds=choice.thresholds, author=author)
+    record(
+        Verb.PROFILE_CHANGED,
+        about=collection,
+        collection=collection,
+        actor=author,
+        details={"passes": [str(each) for each in choice.passes], "thresholds": str(list(choice.thresholds))},
+    )
 
 
 def _present(collection: Collection) -> Choice | None:

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_http_methods
 
 from transcription.forms import PromiseForm
 from transcription.htr import risk
-from transcription.models import Audit, AuditLine, Collection, Promise, Role
+from transcription.models import Audit, AuditLine, Collection, Promise, Role, Verb
 from transcription.steps.promises import open_promise, request_weighing
+from transcription.steps.record_deed import record
 from transcription.steps.weigh_audits import LEAST_DECIDED, acceptable, decided_for, heaviest_page, weighed
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 
@@ -42,6 +43,8 @@ def promise(request: SignedInRequest, pk: int) -> HttpResponse:
         collection.promised_error, collection.audit_rate = form.error, form.rate
         collection.save(update_fields=["promised_error", "audit_rate"])
         request_weighing(collection)
+        details = {"promised error": form.error, "audit rate": form.rate}
+        record(Verb.SETTINGS_CHANGED, about=collection, collection=collection, details=details)
         messages.success(request, _("Saved. Pages are drawn for audits in the background."))
         return redirect("transcription:promise", collection.pk)
     context = {

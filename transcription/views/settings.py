@@ -1,4 +1,4 @@
-"""A collection's settings: what it is, who works on it, whether machines may go on."""
+"""A collection's settings: what it is, whether machines may go on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from transcription.forms import CollectionForm, LimitForm, MemberForm, is_last_admin
-from transcription.models import Collection, Membership, Role, UploadLimit, WorkState
+from transcription.forms import CollectionForm, LimitForm
+from transcription.models import Collection, Role, UploadLimit, Verb, WorkState
 from transcription.steps import control
+from transcription.steps.record_deed import record
 from transcription.steps.upload_limits import MEGABYTE, limits_of_installation
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.reading_again import say_read_again
@@ -24,11 +25,9 @@ def _screen(
     collection: Collection,
     *,
     form: CollectionForm | None = None,
-    member_form: MemberForm | None = None,
     limit_forms: list[LimitForm] | None = None,
 ) -> HttpResponse:
-    forms = [form, member_form, *(limit_forms or [])]
-    wrong = any(each is not None and each.errors for each in forms)
+    wrong = any(each is not None and each.errors for each in [form, *(limit_forms or [])])
     # A form that failed has already changed its instance: the rest of the screen shows what is stored.
     stored = Collection.objects.get(pk=collection.pk)
     most = limits_of_installation()
@@ -36,9 +35,6 @@ def _screen(
         "section": "collections",
         "collection": stored,
         "form": form or CollectionForm(instance=stored),
-        "member_form": member_form or MemberForm(collection=stored, initial={"role": Role.REVIEWER}),
-        "members": stored.memberships.select_related("user").order_by("user__username"),
-        "roles": Role.choices,
         "limit_forms": limit_forms or _limit_forms(stored),
         "most": most,
         "most_file_mb": most.file_bytes // MEGABYTE,
@@ -62,6 +58,8 @@ def collection_settings(request: SignedInRequest, pk: int) -> HttpResponse:
         return _screen(request, collection, form=form)
     # Only these columns: workers write served_at of the same row meanwhile.
     form.instance.save(update_fields=list(form.cleaned_data))
+    if form.changed_data:
+        record(Verb.SETTINGS_CHANGED, about=collection, collection=collection, details={"fields": form.changed_data})
     messages.success(request, _("Saved."))
     return redirect("transcription:collection_settings", collection.pk)
 
@@ -95,36 +93,8 @@ def limits_save(request: SignedInRequest, pk: int) -> HttpResponse:
             )
         else:
             UploadLimit.objects.filter(collection=collection, role=form.instance.role).delete()
+    record(Verb.SETTINGS_CHANGED, about=collection, collection=collection, details={"fields": ["limits of uploads"]})
     messages.success(request, _("Saved."))
-    return redirect("transcription:collection_settings", collection.pk)
-
-
-@require_POST
-@signed_in
-def member_save(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Add a member, or change the role of one."""
-    collection = collection_or_404(request, pk, Role.ADMIN)
-    form = MemberForm(request.POST, collection=collection)
-    if not form.is_valid():
-        return _screen(request, collection, member_form=form)
-    user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
-    Membership.objects.update_or_create(user=user, collection=collection, defaults={"role": role})
-    messages.success(request, _("%(name)s is now %(role)s.") % {"name": user.get_username(), "role": role.label})
-    return redirect("transcription:collection_settings", collection.pk)
-
-
-@require_POST
-@signed_in
-def member_remove(request: SignedInRequest, pk: int, member: int) -> HttpResponse:
-    collection = collection_or_404(request, pk, Role.ADMIN)
-    membership = get_object_or_404(Membership.objects.select_related("user"), pk=member, collection=collection)
-    if is_last_admin(collection, membership.user):
-        messages.error(request, _("A collection needs an admin. Make somebody else admin first."))
-    else:
-        membership.delete()
-        messages.success(
-            request, _("%(name)s no longer sees this collection.") % {"name": membership.user.get_username()}
-        )
     return redirect("transcription:collection_settings", collection.pk)
 
 
@@ -146,6 +116,7 @@ def collection_control(request: SignedInRequest, pk: int, action: str) -> HttpRe
         _read_again(request, collection)
     else:
         raise Http404
+    record(Verb.CONTROLLED, about=collection, collection=collection, details={"action": action})
     return redirect("transcription:collection", collection.pk)
 
 

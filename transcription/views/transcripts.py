@@ -137,7 +137,7 @@ def _in_use(collection: Collection) -> ImportedTranscriptQuerySet:
     """The transcript in use of each page; the newest, where all were withdrawn."""
     same = ImportedTranscript.objects.filter(original=OuterRef("original"), frame=OuterRef("frame"))
     later = same.filter(number__gt=OuterRef("number"))
-    found: ImportedTranscriptQuerySet = ImportedTranscript.objects.filter(
+    found: ImportedTranscriptQuerySet = ImportedTranscript.objects.shown().filter(
         Q(withdrawn_at=None) & ~Exists(later.standing())
         | Q(withdrawn_at__isnull=False) & ~Exists(same.standing()) & ~Exists(later),
         original__collection=collection,

@@ -31,6 +31,7 @@ from transcription.models import (
     Original,
     Step,
     Upload,
+    Verb,
     Work,
     WorkState,
 )
@@ -39,6 +40,7 @@ from transcription.steps import disk, incoming
 from transcription.steps.beside import beside_counts, why_waiting
 from transcription.steps.manifest import MOST_ENTRIES, Answer, Chosen, Standing, compare
 from transcription.steps.progress import collection_progress
+from transcription.steps.record_deed import record
 from transcription.steps.store import Likeness, receive_file
 from transcription.steps.upload_limits import MEGABYTE, limits_of
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
@@ -118,6 +120,7 @@ def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
         uploader=request.user,
         transcripts=transcripts if transcripts in Beside.values else Beside.LEFT_OUT,
     )
+    record(Verb.UPLOADED, about=upload, collection=collection)
     return JsonResponse({"id": str(upload.pk)} | _places(upload), status=201)
 
 
