@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 
 from lxml import etree
 
@@ -133,7 +134,9 @@ class _Writer:
         self._coords(element, outline)
         if line.geometry is not None and len(line.geometry.baseline) >= 2:
             _add(element, "Baseline", points=self._points(line.geometry.baseline))
-        for word, estimate in zip(line.words, slices(line.words, outline), strict=True):
+        measured = all(word.polygon for word in line.words)
+        estimates = repeat((), len(line.words)) if measured else slices(line.words, outline)
+        for word, estimate in zip(line.words, estimates, strict=True):
             self._word(element, line_id, word, estimate)
         _text_equiv(element, line.text, line.confidence)
         notes = {key: said for key, said in (("author", line.author), ("writer", line.writer)) if said}
@@ -164,7 +167,10 @@ class _Writer:
         _add(element, "Coords", points=self._points(polygon))
 
     def _points(self, along: Sequence[Point]) -> str:
-        return " ".join(f"{min(max(x, 0), self.width)},{min(max(y, 0), self.height)}" for x, y in along)
+        wide, high = self.width, self.height
+        if all(0 <= x <= wide and 0 <= y <= high for x, y in along):
+            return " ".join([f"{x},{y}" for x, y in along])
+        return " ".join([f"{min(max(x, 0), wide)},{min(max(y, 0), high)}" for x, y in along])
 
 
 def _add(parent: etree._Element, tag: str, /, **attributes: str) -> etree._Element:

@@ -52,7 +52,9 @@ def pages_to_write(
     documents: dict[int, DocumentToWrite] = {}
     for start in range(0, len(planned), BATCH):
         batch = planned[start : start + BATCH]
-        pages = Page.objects.select_related("collection", "document", "original", "run__profile_version", "layout")
+        pages = Page.objects.select_related(
+            *("collection", "document", "original", "run__profile_version__profile", "layout")
+        )
         found = pages.in_bulk([each.page for each in batch])
         lines = _lines_of(list(found.values()), votes=votes, normal=normal)
         for each in batch:
