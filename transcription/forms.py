@@ -35,7 +35,7 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
         model = Collection
         fields = [
             *("title", "identifier", "dates", "creator", "language", "rights"),
-            *("guidelines", "characters", "threshold", "spreads"),
+            *("guidelines", "characters", "threshold", "spreads", "name_reviewers"),
         ]
         help_texts = {
             "language": _(
@@ -51,6 +51,14 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     # Not required: who does not say keeps what is chosen.
     spreads = forms.ChoiceField(label=_("two-page spreads"), choices=Collection.Spreads.choices, required=False)
+
+    name_reviewers = forms.TypedChoiceField(
+        label=_("reviewers in reports"),
+        choices=[("True", _("leads see who reviewed how much")), ("False", _("everybody sees their own times only"))],
+        coerce=lambda said: said == "True",
+        empty_value=None,
+        required=False,
+    )
 
     languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 

@@ -36,6 +36,8 @@ SCREENS = [
     "/collections/{collection}/exports/",
     "/pages/{page}/",
     "/reports/",
+    "/reports/quality/",
+    "/reports/health/",
     "/status/",
     "/nowhere/",
 ]

@@ -160,7 +160,7 @@ def measure_reports(*, pages: int, runs: int, say: Callable[[str], object]) -> d
         say("measuring")
         # Files of the screens need not be collected for it.
         with override_settings(STORAGES=settings.STORAGES | {"staticfiles": _PLAIN_FILES}, ALLOWED_HOSTS=["*"]):
-            sections, slowest = _measured(runs)
+            sections, slowest = _measured(runs, say)
         return {
             "pages": pages,
             "rows": filled,
@@ -231,7 +231,7 @@ def _drop_indexes(cursor: Any) -> None:
         cursor.execute(f"DROP INDEX {name}")
 
 
-def _measured(runs: int) -> tuple[dict[str, Any], float]:
+def _measured(runs: int, say: Callable[[str], object]) -> tuple[dict[str, Any], float]:
     lead = User.objects.create_user("lead")
     for collection in Collection.objects.all():
         Membership.objects.create(user=lead, collection=collection, role=Role.LEAD)
@@ -257,6 +257,7 @@ def _measured(runs: int) -> tuple[dict[str, Any], float]:
                 slowest = max(slowest, median)
                 name = f"{period} days" if period != "all" else "all time"
                 of = "one collection" if chosen else "all collections"
+                say(f"{section}, {name}, {of}: {median:.0f} ms")
                 found.setdefault(section, {})[f"{name}, {of}"] = round(median, 1)
     return found, slowest
 
@@ -266,7 +267,7 @@ def _folded_a_second(changes: int = 60_000) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO transcription_countchange (collection_id, day, kind, key, value) "
-            "SELECT c.id, current_date, 'work', 'bench|' || k %% 40, (k %% 2) * 2 - 1 "
+            "SELECT c.id, current_date, 'bench', 'key ' || k %% 40, (k %% 2) * 2 - 1 "
             "FROM generate_series(1, %s) k JOIN transcription_collection c ON c.title = 'Collection 0' || k %% 4",
             [changes],
         )
