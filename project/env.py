@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -69,6 +70,14 @@ class Env(BaseSettings):
     """Most pixels one page may hold."""
     max_side: PositiveInt = 30_000
     """Longest side of one page, in pixels."""
+    fetch_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts (name or name:port) and networks (10.1.0.0/16), comma-separated, that may be called although they are not
+    on the public internet, or not encrypted: IIIF servers and receivers of webhooks inside your network."""
+
+    api_calls_per_minute: PositiveInt = 600
+    """How often one token may call the HTTP API, on average."""
+    api_burst: PositiveInt = 100
+    """How many calls one token may make at once after it has been quiet."""
 
     models: Path | None = None
     """Folder of the models that were brought; empty: models in the data folder."""
@@ -85,12 +94,15 @@ class Env(BaseSettings):
     sweep_seconds: float = Field(2.0, gt=0, le=60)
     """How often the sweeper looks for leases that ran out and for work that nobody was called to."""
 
+    export_days: PositiveInt = 14
+    """How long the file of an export is kept."""
+
     s3_bucket: str = ""
     """Keep originals and derivatives in this bucket instead of the data folder. Keys: AWS_ACCESS_KEY_ID and friends."""
     s3_endpoint: str = ""
     s3_region: str = ""
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", "engines", mode="before")
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "engines", "fetch_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
@@ -121,6 +133,18 @@ class Env(BaseSettings):
     def _have_schemes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if bare := [origin for origin in value if "://" not in origin]:
             raise ValueError(f"expected origins with their scheme, such as https://{bare[0]}")
+        return value
+
+    @field_validator("fetch_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if "/" not in entry:
+                continue
+            try:
+                ip_network(entry, strict=False)
+            except ValueError as error:
+                raise ValueError(f"expected host names, or networks such as 10.1.0.0/16, not {entry!r}") from error
         return value
 
     @field_validator("data", "models")

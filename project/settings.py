@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "django_htmx",
+    "ninja",  # for the scripts of the page that shows the HTTP API
     "transcription",
     "review",
 ]
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "project.middleware.ContentSecurityPolicy",
+    "transcription.api.problems.ProblemAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -236,6 +238,7 @@ ENGINE_IDLE_SECONDS = _env.engine_idle_seconds
 ENGINE_MEMORY_BYTES = _env.engine_memory_mb * 2**20
 LEASE_SECONDS = _env.lease_seconds
 SWEEP_SECONDS = _env.sweep_seconds
+EXPORT_DAYS = _env.export_days
 
 # --- Uploads --------------------------------------------------------------------------------------------------------
 
@@ -243,6 +246,7 @@ MAX_FILE_BYTES = _env.max_file_mb * 2**20
 MAX_PAGES = _env.max_pages
 MAX_PIXELS = _env.max_pixels
 MAX_SIDE = _env.max_side
+FETCH_HOSTS = _env.fetch_hosts
 # Files are not counted in this one; they stream to disk and are measured against MAX_FILE_BYTES as they arrive.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
@@ -250,6 +254,11 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 500
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_PERMISSIONS = 0o640
+
+# --- HTTP API -------------------------------------------------------------------------------------------------------
+
+API_CALLS_PER_MINUTE = _env.api_calls_per_minute
+API_BURST = _env.api_burst
 
 # --- Files ----------------------------------------------------------------------------------------------------------
 

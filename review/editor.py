@@ -48,7 +48,7 @@ def line_data(line: Line, vote: Vote | None, settled: set[int]) -> dict[str, Any
     current = line.current
     text = current.text if current is not None else ""
     voted = vote.words if vote is not None else []
-    unseen = current is not None and current.source == Source.BULK
+    unseen = current is not None and current.source in (Source.BULK, Source.DRAFT)
     words = mark_words(text, voted, settled, unseen=unseen)
     if current is not None and vote is not None and _is_typed_before(current, vote):
         for word in words:
@@ -103,6 +103,8 @@ def revision_origin(revision: TranscriptRevision | None) -> str:
     empty for the machine."""
     if revision is not None and revision.source == Source.IMPORT:
         return _("brought: %(name)s") % {"name": revision.transcript.name} if revision.transcript else _("brought")
+    if revision is not None and revision.source == Source.DRAFT:
+        return _("draft: %(name)s") % {"name": revision.transcript.name} if revision.transcript else _("draft")
     if revision is not None and revision.source == Source.BULK:
         return _("replaced")
     return revision_author(revision)
@@ -119,6 +121,8 @@ def revision_title(revision: TranscriptRevision | None) -> str:
         return _("changed in many lines at once by %(name)s; nobody looked at this one") % {
             "name": revision_author(revision) or _("somebody")
         }
+    if revision is not None and revision.source == Source.DRAFT:
+        return _("another program wrote it; nobody looked at it here")
     if revision is None or revision.source != Source.IMPORT or revision.author is None:
         return ""
     return _("brought by %(name)s") % {"name": revision_author(revision)}

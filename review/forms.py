@@ -41,7 +41,7 @@ class QueueForm(forms.Form):
         choices=[(Order.USEFUL, _("most useful first")), (Order.PAGES, _("in page order"))],
     )
     mine = forms.BooleanField(required=False, label=_("only pages I work on"))
-    after = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    after = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,10 +64,10 @@ class QueueForm(forms.Form):
         )
 
     @property
-    def after_page(self) -> int | None:
+    def after_key(self) -> str:
+        """The key that the part of the queue begins behind."""
         self.is_valid()
-        after: int | None = self.cleaned_data.get("after")
-        return after
+        return str(self.cleaned_data.get("after") or "")
 
 
 class DecisionsField(forms.JSONField):

@@ -1,7 +1,8 @@
 """Pages that wait for a person, in the order in which reading them helps most.
 
-"Most useful first" is by the errors that a minute of reading is expected to remove (`review.usefulness`). Pages without
-a confidence (no lines, no text) come last.
+"Most useful first" is by the errors that a minute of reading is expected to remove (`steps.usefulness`). Pages without
+a confidence (no lines, no text) come last. Whatever is asked here costs the same among a thousand pages and among a
+million: orders follow indexes, parts follow keys, and nobody counts further than people read.
 """
 
 from __future__ import annotations
@@ -12,20 +13,28 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from review.claims import NotInReview, PageHeld, claim_page
 from review.models import Claim
-from review.usefulness import pace_in, usefulness
 from transcription.htr.confidence import UNSURE_BELOW
 from transcription.models import Collection, Page, Role, TranscriptRevision
+from transcription.models.keyset import Slice as KeyedSlice
+from transcription.models.keyset import paged
 
 PAGE_SIZE = 50
+MOST_COUNTED = 999
 
 
 class Order(models.TextChoices):
     USEFUL = "useful", "most useful first"
     PAGES = "pages", "in page order"
+
+
+_FIELDS = {
+    Order.USEFUL: ["-usefulness", "id"],
+    Order.PAGES: ["collection_id", "document_id", "position", "id"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,75 +48,44 @@ class QueueFilter:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of the queue; ``after`` is the id of the page that the next part follows, None at the end."""
+    """A part of the queue; ``after`` is the key that the next part begins behind, empty at the end."""
 
     pages: Sequence[Page]
-    after: int | None
+    after: str
     unsure: dict[int, int] = field(default_factory=dict)  # doubtful words by run
     claims: dict[int, Claim] = field(default_factory=dict)  # live ones by page
 
 
 def waiting(user: User, wanted: QueueFilter = QueueFilter()) -> models.QuerySet[Page]:
     """Pages awaiting review that ``user`` may review, ordered; held ones included."""
-    pages = Page.objects.visible_to(user, Role.REVIEWER).awaiting_review()
+    # Their ids and not a subquery: of ids the planner knows how many pages they stand for.
+    reviewable = Collection.objects.visible_to(user, Role.REVIEWER)
     if wanted.collection is not None:
-        pages = pages.filter(collection=wanted.collection)
+        reviewable = reviewable.filter(pk=wanted.collection)
+    pages = Page.objects.awaiting_review().filter(collection__in=list(reviewable.values_list("pk", flat=True)))
     if wanted.mine:
         typed = TranscriptRevision.objects.filter(line__page=OuterRef("pk"), author=user)
         held = Claim.objects.live().filter(page=OuterRef("pk"), reviewer=user)
         pages = pages.filter(Exists(typed) | Exists(held))
-    if wanted.order == Order.PAGES:
-        return pages.order_by("collection", "document", "position", "pk")
-    pace = pace_in(Collection.objects.visible_to(user, Role.REVIEWER))
-    return pages.annotate(usefulness=usefulness(pace)).order_by(F("usefulness").desc(nulls_last=True), "pk")
+    return pages.order_by(*_FIELDS[wanted.order])
 
 
-def queue_slice(user: User, wanted: QueueFilter, *, after: int | None = None, size: int = PAGE_SIZE) -> Slice:
+def count_waiting(user: User, wanted: QueueFilter = QueueFilter()) -> int:
+    """How many pages wait, counted up to one more than ``MOST_COUNTED``."""
+    return waiting(user, wanted).order_by().values("pk")[: MOST_COUNTED + 1].count()
+
+
+def queue_slice(user: User, wanted: QueueFilter, *, after: str = "", size: int = PAGE_SIZE) -> Slice:
     """One screen of the queue by keyset: it costs the same wherever it begins."""
-    pages = waiting(user, wanted)
-    if after is not None and (last := _last_shown(user, after)) is not None:
-        pages = pages.filter(_behind(last, wanted.order))
-    rows = list(pages.select_related("collection", "document", "original", "run__route_decision")[: size + 1])
-    shown = rows[:size]
-    live = Claim.objects.live().filter(page__in=shown).select_related("reviewer")
+    pages = waiting(user, wanted).select_related("collection", "document", "original", "run__route_decision")
+    shown: KeyedSlice[Page] = paged(pages, order=_FIELDS[wanted.order], size=size, after=after)
+    live = Claim.objects.live().filter(page__in=shown.rows).select_related("reviewer")
     return Slice(
-        pages=shown,
-        after=shown[-1].pk if len(rows) > size else None,
-        unsure=unsure_words(page.run_id for page in shown),
+        pages=shown.rows,
+        after=shown.after,
+        unsure=unsure_words(page.run_id for page in shown.rows),
         claims={claim.page_id: claim for claim in live},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The page that the next part follows; ``usefulness`` is what it is at this moment."""
-
-    page: Page
-    usefulness: float | None
-
-
-def _last_shown(user: User, pk: int) -> _Last | None:
-    page = Page.objects.filter(pk=pk).first()
-    if page is None:
-        return None
-    pace = pace_in(Collection.objects.visible_to(user, Role.REVIEWER))
-    value = Page.objects.filter(pk=pk).annotate(usefulness=usefulness(pace)).values_list("usefulness", flat=True).get()
-    return _Last(page, value)
-
-
-def _behind(shown: _Last, order: Order) -> Q:
-    """What stands behind ``shown`` in this order."""
-    last, value = shown.page, shown.usefulness
-    if order == Order.PAGES:
-        return (
-            Q(collection__gt=last.collection_id)
-            | Q(collection=last.collection_id, document__gt=last.document_id)
-            | Q(document=last.document_id, position__gt=last.position)
-            | Q(document=last.document_id, position=last.position, pk__gt=last.pk)
-        )
-    if value is None:
-        return Q(usefulness=None, pk__gt=last.pk)
-    return Q(usefulness__lt=value) | Q(usefulness=None) | Q(usefulness=value, pk__gt=last.pk)
 
 
 def unsure_words(runs: Iterable[int | None]) -> dict[int, int]:

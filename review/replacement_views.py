@@ -21,10 +21,10 @@ from transcription.htr.difference import Piece as TextPiece
 from transcription.htr.difference import difference
 from transcription.htr.replacing import Pattern, Piece, pieces
 from transcription.models import Collection, Failure, Page, ReplacedLine, Replacement, Role
+from transcription.models.keyset import paged
 from transcription.steps.find_places import FoundLine, Standing, census, found_lines, present_revision
 from transcription.steps.replace import NothingToUndo, request_replacement, request_undo
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
-from transcription.views.keyset import paged
 
 LINES_SHOWN = 30
 REPLACEMENTS_SHOWN = 20

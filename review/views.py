@@ -22,7 +22,7 @@ from review.editor import current_line_data, page_data
 from review.forms import ApprovalForm, LineForm, QueueForm, SettleForm, TokenForm
 from review.history import pass_texts, past_texts
 from review.models import Approval, Claim
-from review.queue import QueueFilter, next_page, own_claims, queue_slice, waiting
+from review.queue import MOST_COUNTED, QueueFilter, count_waiting, next_page, own_claims, queue_slice, waiting
 from review.wording import texts
 from transcription.htr.languages import language_tag
 from transcription.models import Collection, DisplacedText, Line, Page, PageState, Role
@@ -43,23 +43,25 @@ def queue(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = QueueForm(request.GET, user=user)
     wanted = form.wanted
-    shown = queue_slice(user, wanted, after=form.after_page)
+    shown = queue_slice(user, wanted, after=form.after_key)
     reviewable = Collection.objects.visible_to(user, Role.REVIEWER)
+    reviewed = Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED)
     context = {
         "section": "review",
         "form": form,
+        "reviewed": reviewed.count() if not shown.pages else 0,  # said where nothing waits
         "rows": [
             {"page": page, "unsure": shown.unsure.get(page.run_id or 0, 0), "claim": shown.claims.get(page.pk)}
             for page in shown.pages
         ],
-        "total": waiting(user, wanted).order_by().count(),
-        "reviewed": Page.objects.filter(collection__in=reviewable, state=PageState.REVIEWED).count(),
+        "total": count_waiting(user, wanted),
+        "most_counted": MOST_COUNTED,
         "may_review": reviewable.exists(),
         "audits": waiting_for(user),
         "own": list(own_claims(user)[:5]),
         "filter": filter_query(wanted),
         "next": f"{filter_query(wanted)}&after={shown.after}" if shown.after else "",
-        "first": form.after_page is None,
+        "first": not form.after_key,
     }
     return render(request, "review/queue.html", context)
 
@@ -123,7 +125,8 @@ def editor(request: HttpRequest, pk: int) -> HttpResponse:
         "displaced": displaced_of(page),
         "unplaced_readings": unplaced_readings(page),
         "changed_lines": changed,
-        "waiting": waiting(user, wanted).order_by().count(),
+        "waiting": count_waiting(user, wanted),
+        "most_counted": MOST_COUNTED,
         "pages_of_document": page.document.pages.aggregate(count=Count("pk"))["count"],
     }
     return render(request, "review/editor.html", context)

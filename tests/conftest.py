@@ -52,6 +52,12 @@ def _clear_abandoned_folders() -> None:
             continue  # another user's, or just being made
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Processes that run tests side by side have servers of their own: they must not begin with this one's settings."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 def pytest_unconfigure() -> None:
     services.stop(FOLDER / "services")
     shutil.rmtree(FOLDER, ignore_errors=True)

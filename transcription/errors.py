@@ -3,6 +3,7 @@
     LonghandError
     ├── TransientError            try again with back-off; becomes permanent when the tries run out
     │   ├── ServiceUnavailable    the database, the broker or an endpoint did not answer
+    │   │   └── NotAnswered       a web server has no time; it may say for how long
     │   ├── OutOfMemory           a batch was too large for its device
     │   ├── EngineTimeout         an engine made no progress in its time
     │   └── Postponed             now is not the time; the work waits, uncounted
@@ -42,6 +43,14 @@ class TransientError(LonghandError):
 
 class ServiceUnavailable(TransientError):
     code = "service-unavailable"
+
+
+class NotAnswered(ServiceUnavailable):
+    """A web server answered that it cannot now; ``pause`` (seconds): how long it asked to be left alone, if it did."""
+
+    def __init__(self, message: str, *, pause: float | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause
 
 
 class OutOfMemory(TransientError):

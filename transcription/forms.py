@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from transcription.errors import BadInput
+from transcription.formats.file_names import DEFAULT, LONGEST, check_template
 from transcription.formats.word_list import LONGEST_NOTE, LONGEST_TERM, BadTerm, tidy_note, tidy_term
 from transcription.htr.languages import COMMON, language_name, language_tag
-from transcription.models import Collection, Export, Membership, Role, TermKind
+from transcription.models import Collection, Document, Export, Membership, Role, Scope, TermKind
+from transcription.steps.export_formats import listed_formats
 
 
 class AccessibleForm(forms.BaseForm):
@@ -151,8 +158,57 @@ class MemberForm(AccessibleForm, forms.Form):
 
 
 class ExportForm(AccessibleForm, forms.Form):
-    format = forms.ChoiceField(label=_("format"), choices=Export.Format.choices)
+    """What to export. Everything but the format may be left as it is offered."""
+
+    format = forms.ChoiceField(
+        label=_("format"),
+        choices=lambda: [(code, each.label) for code, each in listed_formats().items()],
+        error_messages={"invalid_choice": _("Choose one of the formats.")},
+    )
     scope = forms.ChoiceField(label=_("pages"), choices=Export.Scope.choices, initial=Export.Scope.ALL)
+    document = forms.ModelChoiceField(
+        label=_("documents"), queryset=Document.objects.none(), required=False, empty_label=_("all of them")
+    )
+    spelling = forms.ChoiceField(
+        label=_("spelling"),
+        required=False,
+        choices=[
+            ("diplomatic", _("as it is written, with the marks of transcription")),
+            ("normalised", _("made plain: ſ as s, no marks, no hyphens at line ends")),
+        ],
+    )
+    names = forms.CharField(
+        label=_("file names"),
+        max_length=LONGEST,
+        required=False,
+        initial=DEFAULT,
+        help_text=_(
+            "folders with /; {identifier} {document} {collection} {reference} {page:04} {original} {number} {id}"
+        ),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+    )
+    base = forms.URLField(
+        label=_("address on the web"),
+        max_length=300,
+        required=False,
+        assume_scheme="https",
+        help_text=_("where you will put the files: manifests name themselves by it"),
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/letters"}),
+    )
+
+    def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
+        # Before the form is built: building it checks what was sent.
+        self.base_fields = copy.deepcopy(self.base_fields)  # type: ignore[misc]
+        documents = self.base_fields["document"]
+        assert isinstance(documents, forms.ModelChoiceField)
+        documents.queryset = collection.documents.all()
+        super().__init__(*args, **kwargs)
+
+    def clean_names(self) -> str:
+        try:
+            return check_template(self.cleaned_data["names"])
+        except BadInput as bad:
+            raise forms.ValidationError(bad.message) from None
 
 
 class TermForm(AccessibleForm, forms.Form):
@@ -206,3 +262,57 @@ class BudgetForm(AccessibleForm, forms.Form):
             if value is not None and value > MOST_BUDGET:
                 self.add_error(name, _("That is more than any budget; leave the field empty for no cap."))
         return cleaned
+
+
+class TokenForm(AccessibleForm, forms.Form):
+    """What a new token is for, what it may do and until when."""
+
+    LASTS = {"30": _("30 days"), "90": _("90 days"), "365": _("a year"), "": _("until it is revoked")}
+
+    name = forms.CharField(
+        label=_("name"), max_length=80, help_text=_("which program uses it, so that you know it again")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("it may"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one: a token that may do nothing is of no use.")},
+    )
+    reach = forms.ChoiceField(label=_("where"), choices=[("everywhere", ""), ("chosen", "")])
+    collections = forms.ModelMultipleChoiceField(
+        label=_("collections"), queryset=Collection.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    lasts = forms.ChoiceField(label=_("it ends after"), choices=LASTS.items(), required=False)
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        super().__init__(data, initial={"scopes": [Scope.READ, Scope.SUBMIT], "reach": "everywhere", "lasts": "90"})
+        field = self.fields["collections"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = Collection.objects.visible_to(user)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("reach") == "chosen" and not cleaned.get("collections") and "collections" not in self.errors:
+            self.add_error("collections", _("Choose at least one collection, or all of them."))
+        return cleaned
+
+    @property
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["lasts"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+    @property
+    def chosen(self) -> QuerySet[Collection] | None:
+        """The collections it is for; None: all that its user may see."""
+        return self.cleaned_data["collections"] if self.cleaned_data["reach"] == "chosen" else None
+
+
+class WebhookForm(AccessibleForm, forms.Form):
+    """Where a program wants to be told."""
+
+    url = forms.CharField(
+        label=_("address"),
+        max_length=500,
+        help_text=_("begins with https:// and can be reached from the internet"),
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+    )

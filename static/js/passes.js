@@ -336,7 +336,7 @@ const say = (text) => {
 const load = async (image, url) => {
   if (image.dataset.url === url) return;
   image.dataset.url = url;
-  image.setAttribute("aria-busy", "true");
+  image.dataset.loading = ""; // and not aria-busy: the image before is decoration, which has no state
   try {
     const answer = await fetch(url);
     if (image.dataset.url !== url) return;
@@ -356,7 +356,7 @@ const load = async (image, url) => {
       say(error.message || $("preview-status").dataset.failed);
     }
   } finally {
-    image.removeAttribute("aria-busy");
+    if (!image.dataset.url || image.dataset.url === url) delete image.dataset.loading;
   }
 };
 

@@ -126,7 +126,10 @@ window.addEventListener("drop", async (event) => {
 // --- Sending
 
 const begin = async () => {
-  const answer = await fetch(config.start, { method: "POST", headers: { "X-CSRFToken": csrf() } });
+  const transcripts = part("transcripts");
+  const body = new URLSearchParams({ transcripts: transcripts?.value ?? "" });
+  const answer = await fetch(config.start, { method: "POST", headers: { "X-CSRFToken": csrf() }, body });
+  if (transcripts) transcripts.disabled = true; // said once for all that is sent together
   if (answer.redirected || answer.status === 401) throw new Error(text.loggedOut);
   if (!answer.ok) throw new Error(text.server);
   places = await answer.json();

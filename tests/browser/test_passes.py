@@ -80,7 +80,7 @@ def expect_drawn(image: Locator, *said: str) -> None:
         expect(image).to_have_attribute("data-url", re.compile(re.escape(each)))
     expect(image).to_have_js_property("complete", True)
     expect(image).not_to_have_js_property("naturalWidth", 0)
-    expect(image).not_to_have_attribute("aria-busy", "true")
+    expect(image).not_to_have_attribute("data-loading", "")
 
 
 def pixels(tab: Tab, image: Locator) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

@@ -40,3 +40,15 @@ def test_the_step_is_measured_against_its_engine_in_a_database_that_is_gone_afte
 def test_a_folder_without_scans_is_said(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="holds no image"):
         call_command("bench", recognize=str(tmp_path))
+
+
+@pytest.mark.slow
+def test_reviewers_at_work_hold_no_page_twice_and_lose_nothing() -> None:
+    out = io.StringIO()
+    call_command("bench", review=True, reviewers=6, seconds=8, pages=400, stdout=out, stderr=io.StringIO())
+    report = json.loads(out.getvalue())["review"]
+    assert report["faults"] == []
+    few, many = report["sizes"].values()
+    assert few["lines_saved"] > 0
+    assert many["waiting_pages_left"] > few["waiting_pages_left"]
+    assert report["growth of p95"]["bar"] == "<= 1.5"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from review.claims import claim_page
 from review.models import Approval
 from review.queue import Order, QueueFilter, next_page, queue_slice, waiting
-from review.usefulness import learned
 from tests.factories import (
     create_collection,
     create_layout,
@@ -19,7 +19,9 @@ from tests.factories import (
     create_user,
 )
 from tests.review.written_page import create_reviewer, create_written_page
-from transcription.models import Collection, Page, PageState, Role, RouteDecision
+from transcription.htr.review_pace import learned
+from transcription.models import Collection, Page, PageState, ReviewPace, Role, RouteDecision
+from transcription.steps.usefulness import LEARN_EVERY, keep_weighed
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +33,9 @@ def test_the_least_certain_page_comes_first_and_pages_without_confidence_last() 
         confidence: create_page(collection=collection, state=PageState.IN_REVIEW, confidence=confidence)
         for confidence in (0.4, None, 0.1, 0.3)
     }
+    assert keep_weighed() == 4
     assert list(waiting(reviewer)) == [pages[0.1], pages[0.3], pages[0.4], pages[None]]
+    assert keep_weighed() == 0
 
 
 @pytest.mark.parametrize("order", list(Order))
@@ -40,13 +44,15 @@ def test_going_through_the_queue_by_parts_shows_every_page_once_in_order(order: 
     reviewer = create_reviewer(collection)
     for confidence in (0.2, 0.2, None, 0.1, None, 0.2, 0.3):
         create_page(collection=collection, state=PageState.IN_REVIEW, confidence=confidence)
+    keep_weighed()
     wanted = QueueFilter(order=order)
-    seen, after = [], None
+    seen: list[Page] = []
+    after = ""
     while True:
         part = queue_slice(reviewer, wanted, after=after, size=2)
         seen += list(part.pages)
         after = part.after
-        if after is None:
+        if not after:
             break
     assert seen == list(waiting(reviewer, wanted))
     assert len(seen) == 7
@@ -145,6 +151,7 @@ def test_of_two_pages_with_as_many_errors_the_one_that_is_read_sooner_comes_firs
     long = create_decided(collection, words=400, confidence=0.95)
     short = create_decided(collection, words=40, confidence=0.5)
     tiny = create_decided(collection, words=2, confidence=0.5)
+    keep_weighed()
     assert list(waiting(create_reviewer(collection))) == [short, long, tiny]
 
 
@@ -154,11 +161,15 @@ def test_the_order_follows_the_time_that_reviewers_are_measured_to_take() -> Non
     reviewer = create_reviewer(collection)
     bad = create_decided(collection, words=30, confidence=0.4)
     long = create_decided(collection, words=400, confidence=0.8)
+    keep_weighed()
     assert list(waiting(reviewer)) == [bad, long]
     for number in range(60):
         done = create_decided(collection, words=10 + 10 * number, confidence=0.6)
         Page.objects.filter(pk=done.pk).update(state=PageState.REVIEWED)
         Approval.objects.create(page=done, run=done.run, mode="whole_page", active_seconds=300, reviewer=reviewer)
+    assert keep_weighed() == 0  # learned a moment ago
+    ReviewPace.objects.update(looked_at=timezone.now() - LEARN_EVERY)
+    assert keep_weighed() == 2
     assert list(waiting(reviewer)) == [long, bad]
 
 

@@ -24,6 +24,7 @@ from tests.factories import (
 from transcription.formats.pyramid_writer import write_pyramid, write_thumbnail
 from transcription.htr.records import ReadingRecord
 from transcription.models import Collection, Layout, LayoutLine, Line, Page, PageState, Reading, Role, RouteDecision
+from transcription.steps.usefulness import weigh
 
 PASSES = ["plain+starter", "clahe+starter", "adaptive+starter"]
 WIDTH, HEIGHT, LEFT, SIZE, LEADING = 1200, 900, 110, 44, 92
@@ -83,6 +84,7 @@ def create_written_page(
     RouteDecision.objects.create(
         page=page, run=run, outcome="review", confidence=confidence, threshold=0.5, reasons=["low-confidence"]
     )
+    weigh([page.pk])
     if image:
         _store(page, picture)
     return page

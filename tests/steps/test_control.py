@@ -135,7 +135,7 @@ def test_an_export_that_was_given_up_says_so_and_can_be_retried(
 ) -> None:
     page = prepared_page(media_root)
     work_until_nothing_is_due()
-    request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    request_export(collection=page.collection, format="txt", scope=Export.Scope.ALL, requester=None)
     (media_root / "exports").write_text("a file where the folder should be")
     drain(Queue.CPU)
     assert Export.objects.get().state == Export.State.FAILED

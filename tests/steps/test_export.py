@@ -10,6 +10,7 @@ from lxml import etree
 
 from tests.factories import create_collection, create_page, create_user
 from tests.steps.journey import claim_step, perform, prepared_page, work_until_nothing_is_due
+from transcription.errors import BadInput
 from transcription.formats import page_xml
 from transcription.htr.framing import Framing
 from transcription.models import Collection, Export, Page, PageState, Part, Queue, Step, Work, WorkState
@@ -22,7 +23,7 @@ Install = Callable[..., None]
 
 
 def exported(
-    collection: Collection, root: Path, *, format: str = Export.Format.TXT, scope: str = Export.Scope.ALL
+    collection: Collection, root: Path, *, format: str = "txt", scope: str = Export.Scope.ALL
 ) -> dict[str, str]:
     job = request_export(collection=collection, format=format, scope=scope, requester=None)
     drain(Queue.CPU)
@@ -46,7 +47,7 @@ def test_what_a_person_wrote_is_what_leaves(page: Page, media_root: Path) -> Non
     save_line(line=page.lines.order_by("pk")[1], text="Mary & <John>", base_revision=1, author=create_user())
     [text] = exported(page.collection, media_root).values()
     assert text.splitlines() == ["the old rector", "Mary & <John>", "the old rector"]
-    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    [xml] = exported(page.collection, media_root, format="page_xml").values()
     lines = etree.fromstring(xml.encode()).findall(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
     assert [line.text for line in lines] == ["the old rector", "Mary & <John>", "the old rector"]
 
@@ -58,7 +59,7 @@ def test_page_xml_names_who_wrote_a_line_until_they_are_forgotten(page: Page, me
         save_line(line=line, text="Mary", base_revision=1, author=author)
 
     def written() -> list[tuple[str, str]]:
-        [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+        [xml] = exported(page.collection, media_root, format="page_xml").values()
         return [(line.author, line.writer) for line in page_xml.read(xml.encode()).lines]
 
     assert written() == [("person", "Ann Lee"), ("person", "bob"), ("vote", "")]
@@ -72,7 +73,7 @@ def test_regions_leave_with_their_outlines_and_lines_say_how_they_were_written(p
     page.layout.regions = [{"id": "r1", "kind": "paragraph", "polygon": square}]
     page.layout.save()
     page.layout.places.update(region="r1", production="typewritten")
-    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    [xml] = exported(page.collection, media_root, format="page_xml").values()
     read = page_xml.read(xml.encode())
     assert read.regions == page.layout.region_geometries
     geometries = [line.geometry for line in read.lines]
@@ -89,7 +90,7 @@ def test_the_pages_of_a_spread_have_names_of_their_own_and_say_what_of_the_scan_
     Page.objects.filter(pk=right.pk).update(position=page.position)  # as in the moment after a split
     names = [Path(name).name for name in exported(page.collection, media_root)]
     assert names == ["0001_p-left.txt", "0001_p-right.txt"]
-    xml, _ = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    xml, _ = exported(page.collection, media_root, format="page_xml").values()
     tree = etree.fromstring(xml.encode())
     assert tree.find("{*}Page").get("imageFilename") == "p-left.png"  # type: ignore[union-attr]
     said = {item.get("name"): item.get("value") for item in tree.findall(".//{*}MetadataItem")}
@@ -98,14 +99,16 @@ def test_the_pages_of_a_spread_have_names_of_their_own_and_say_what_of_the_scan_
 
 def test_a_language_stored_by_its_name_leaves_as_page_names_it(page: Page, media_root: Path) -> None:
     Collection.objects.update(language="anglais")
-    [xml] = exported(page.collection, media_root, format=Export.Format.PAGE_XML).values()
+    [xml] = exported(page.collection, media_root, format="page_xml").values()
     assert etree.fromstring(xml.encode()).find("{*}Page").get("primaryLanguage") == "English"  # type: ignore[union-attr]
 
 
 def test_scopes_hold_back_what_nobody_has_vouched_for(page: Page, media_root: Path) -> None:
     Page.objects.update(state=PageState.IN_REVIEW)
-    counts = [len(exported(page.collection, media_root, scope=scope)) for scope in Export.Scope.values]
-    assert dict(zip(Export.Scope.values, counts, strict=True)) == {"reviewed": 0, "accepted": 0, "all": 1}
+    for scope in (Export.Scope.REVIEWED, Export.Scope.ACCEPTED):
+        with pytest.raises(BadInput, match="no such page"):
+            request_export(collection=page.collection, format="txt", scope=scope)
+    assert len(exported(page.collection, media_root, scope=Export.Scope.ALL)) == 1
 
 
 def test_documents_whose_titles_differ_in_signs_only_lose_no_page(media_root: Path, scribe: Install) -> None:
@@ -119,17 +122,17 @@ def test_documents_whose_titles_differ_in_signs_only_lose_no_page(media_root: Pa
 
 
 def test_a_long_export_reports_progress_so_that_its_lease_is_kept(page: Page) -> None:
-    request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    request_export(collection=page.collection, format="txt", scope=Export.Scope.ALL, requester=None)
     work, token = claim_step(Step.EXPORT)
     calls: list[int] = []
     export(work, token, lambda: calls.append(1))
-    assert len(calls) == 1
+    assert len(calls) >= 1
 
 
 def test_an_export_killed_in_the_middle_leaves_no_half_file_and_is_made_again(
     page: Page, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    job = request_export(collection=page.collection, format="txt", scope=Export.Scope.ALL, requester=None)
     work, token = claim_step(Step.EXPORT)
 
     def die() -> None:
@@ -139,7 +142,7 @@ def test_an_export_killed_in_the_middle_leaves_no_half_file_and_is_made_again(
         export(work, token, die)
     assert not (media_root / "exports").exists()
     job.refresh_from_db()
-    assert (job.state, job.file) == (Export.State.QUEUED, "")
+    assert (job.state, job.file) == (Export.State.RUNNING, "")
     Work.objects.filter(pk=work.pk).update(state=WorkState.QUEUED, token=None, lease_until=None)
     perform(*claim_step(Step.EXPORT))
     job.refresh_from_db()

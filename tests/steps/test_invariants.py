@@ -54,7 +54,7 @@ def page(media_root: Path, scribe: Callable[..., None]) -> Page:
     made = prepared_page(media_root)
     work_until_nothing_is_due()
     save_line(line=made.lines.order_by("pk")[0], text="a person's", base_revision=1, author=create_user())
-    request_export(collection=made.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    request_export(collection=made.collection, format="txt", scope=Export.Scope.ALL, requester=None)
     work_until_nothing_is_due()
     made.refresh_from_db()
     return made

@@ -112,7 +112,7 @@ def test_every_step_run_twice_gives_one_result(tmp_path: Path, scribe: Callable[
 def test_an_export_run_twice_gives_one_file(tmp_path: Path, media_root: Path, scribe: Callable[..., None]) -> None:
     page = prepared_page(media_root)
     work_until_nothing_is_due()
-    request_export(collection=page.collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    request_export(collection=page.collection, format="txt", scope=Export.Scope.ALL, requester=None)
     work, token = claim_step(Step.EXPORT)
     with pytest.raises(LostLease):
         perform(work, uuid.uuid4())

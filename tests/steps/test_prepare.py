@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from fpdf import FPDF
 from PIL import Image
 
 from tests.steps.journey import claim_step, draw_page, perform, receive, receive_page
 from transcription.errors import BadInput
 from transcription.formats.pyramid import read_gray
-from transcription.models import Failure, Page, PageState, Queue, Step
+from transcription.models import Failure, Line, Page, PageState, Queue, Step, TextLayer
 from transcription.steps.drain import drain
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +60,20 @@ def test_an_altered_original_is_a_failure_on_the_page(tmp_path: Path, media_root
     failure = Failure.objects.get()
     assert (failure.code, failure.page_id) == ("altered-original", Page.objects.get().pk)
     assert "backup" in failure.message
+
+
+def test_the_text_layer_of_a_pdf_is_kept_as_it_came_and_read_by_nobody(tmp_path: Path) -> None:
+    document = FPDF(format=(100, 60))
+    document.set_font("helvetica", size=14)
+    for text in ("Baptisms in the parish", ""):
+        document.add_page()
+        if text:
+            document.cell(text=text)
+    document.output(str(tmp_path / "scanned.pdf"))
+    original = receive(tmp_path / "scanned.pdf").original
+    assert original is not None
+    drain(Queue.CPU)
+    assert Page.objects.count() == 2
+    layer = TextLayer.objects.get()
+    assert (layer.original_id, layer.frame, layer.text) == (original.pk, 0, "Baptisms in the parish")
+    assert not Line.objects.exists()

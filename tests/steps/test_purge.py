@@ -44,7 +44,7 @@ def test_a_purged_collection_leaves_neither_row_nor_file(tmp_path: Path, media_r
     assert layout is not None
     written = create_revision(line=gone, text="lost its line")
     DisplacedText.objects.create(page=page, layout=layout, line=gone, revision=written, near=page.lines.all()[0])
-    request_export(collection=collection, format=Export.Format.TXT, scope=Export.Scope.ALL, requester=None)
+    request_export(collection=collection, format="txt", scope=Export.Scope.ALL, requester=None)
     work_until_nothing_is_due()
     assert purge_collection(collection) == 1
     assert list(Collection.objects.all()) == [kept.collection]

@@ -4,7 +4,8 @@ Whatever a file does to its decoder, what leaves here is an answer or BadInput w
 person who uploaded it:
 
     empty, not-an-image, unsupported-kind, damaged, encrypted, no-pages, no-such-frame, too-many-pixels,
-    too-many-frames, out-of-memory, decoder-crashed, decoder-too-slow
+    too-many-frames, out-of-memory, decoder-crashed, decoder-too-slow; of archives besides too-many-entries,
+    overlapping-entries, archive-bomb, lying-header
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from transcription.errors import BadInput, ServiceUnavailable
-from transcription.formats.kinds import ACCEPTED, ACCEPTED_LABEL, HEAD_BYTES, Kind, safe_name, sniff
+from transcription.formats.kinds import ACCEPTED, ACCEPTED_LABEL, ARCHIVES, HEAD_BYTES, Kind, safe_name, sniff
 from transcription.formats.limits import Limits
 from transcription.htr.framing import Framing
 
-__all__ = ["Cut", "Extracted", "FileInfo", "FrameInfo", "Limits", "accepted_kind", "extract", "probe", "probe_many"]
+__all__ = ["Cut", "Extracted", "FileInfo", "FrameInfo", "Limits", "Listed", "accepted_kind", "extract", "list_archive"]
+__all__ += ["probe", "probe_many", "unpack_archive"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +73,25 @@ _WHOLE = Cut()
 class Extracted:
     """What was stored of one frame. ``transform`` leads from the original to it: source_width and source_height
     (pixels, points for a PDF), mirrored (left and right, before turning), rotation (degrees clockwise, already part
-    of source_width and source_height for a PDF), scale; then what Framing.to_json gives."""
+    of source_width and source_height for a PDF), scale; then what Framing.to_json gives. ``text`` is the text layer of
+    a PDF's page."""
 
     width: int
     height: int
     transform: dict[str, Any]
     framing: Framing
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file of an archive: its number there, its path with every part made safe, its bytes as the archive says them,
+    and a code for why it is not to be unpacked, empty where it is."""
+
+    number: int
+    path: str
+    size: int
+    fault: str
 
 
 def probe(path: Path, name: str, limits: Limits = _DEFAULT_LIMITS) -> FileInfo:
@@ -145,11 +160,41 @@ def extract(
         _publish(unfinished_thumbnail, thumbnail)
         _publish(unfinished_pyramid, pyramid)
     framing = Framing.from_json(answer["transform"], (answer["width"], answer["height"]))
-    return Extracted(answer["width"], answer["height"], answer["transform"], framing)
+    return Extracted(answer["width"], answer["height"], answer["transform"], framing, answer.get("text", ""))
 
 
-def accepted_kind(path: Path, name: str) -> Kind:
-    """The kind of a file by its first bytes. Raises BadInput for an empty file and for kinds that are not read."""
+def list_archive(path: Path, name: str, limits: Limits = _DEFAULT_LIMITS) -> list[Listed]:
+    """What a ZIP archive holds, in its own order. Raises BadInput, or ServiceUnavailable as ``probe``."""
+    (answer,) = _answers([{"action": "list", "path": str(path.absolute())}], limits)
+    if "entries" not in answer:
+        raise _refusal(name, answer)
+    return [Listed(*entry) for entry in answer["entries"]]
+
+
+def unpack_archive(
+    path: Path, files: Sequence[tuple[Listed, Path]], limits: Limits = _DEFAULT_LIMITS
+) -> list[BadInput | None]:
+    """Unpack each listed file of an archive to its path; None for each that is there now.
+
+    Raises ServiceUnavailable where the disk does not take them.
+    """
+    jobs = [
+        {"action": "unpack", "path": str(path.absolute()), "number": listed.number, "target": str(target.absolute())}
+        for listed, target in files
+    ]
+    answers = _answers(jobs, limits)
+    for answer in answers:
+        if answer.get("code") == "not-written":
+            raise ServiceUnavailable(f"The files of the archive could not be unpacked: {answer['reason']}")
+    return [
+        None if "size" in answer else _refusal(listed.path, answer)
+        for (listed, _), answer in zip(files, answers, strict=True)
+    ]
+
+
+def accepted_kind(path: Path, name: str, *, archives: bool = False) -> Kind:
+    """The kind of a file by its first bytes. Raises BadInput for an empty file and for kinds that are not read;
+    archives are taken only where they are asked for."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -158,7 +203,7 @@ def accepted_kind(path: Path, name: str) -> Kind:
     if not head:
         raise _refusal(name, {"code": "empty", "reason": "is empty (0 bytes). Upload it again"})
     kind = sniff(head)
-    if kind in ACCEPTED:
+    if kind in ACCEPTED or (archives and kind in ARCHIVES):
         return kind
     suffix = Path(safe_name(name)).suffix
     ending = f" though its name ends in {suffix}" if suffix else ""
@@ -215,7 +260,7 @@ def _answers(jobs: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]]
 
 def _decoder(jobs: list[dict[str, Any]], limits: Limits) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Run one decoder process; returns its answers and, where it died, what that says of the first job without one."""
-    seconds = sum(limits.probe_seconds if job["action"] == "probe" else limits.extract_seconds for job in jobs)
+    seconds = sum(limits.seconds(job["action"]) for job in jobs)
     request = json.dumps({"limits": asdict(limits), "jobs": jobs})
     process = subprocess.Popen(
         [sys.executable, "-m", "transcription.formats.decoder_process"],
@@ -245,7 +290,7 @@ def _decoder(jobs: list[dict[str, Any]], limits: Limits) -> tuple[list[dict[str,
     if process.returncode == 0:
         return found, None
     if late or process.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
-        each = limits.probe_seconds if jobs[0]["action"] == "probe" else limits.extract_seconds
+        each = limits.seconds(jobs[0]["action"])
         unit = "second" if each == 1 else "seconds"
         reason = f"took longer than {each} {unit} to decode. Export it again, at a lower resolution if it is large"
         return found, {"code": "decoder-too-slow", "reason": reason}

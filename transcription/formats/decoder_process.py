@@ -16,6 +16,7 @@ import signal
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,9 @@ def _confine(limits: Limits) -> None:
 
 def _answer(job: dict[str, Any], limits: Limits) -> tuple[dict[str, Any], bool]:
     """Do one job. Returns the answer, and whether this process should not go on."""
-    _start_clock(limits.probe_seconds if job["action"] == "probe" else limits.extract_seconds)
+    _start_clock(limits.seconds(job["action"]))
     try:
-        return (_probe(job, limits) if job["action"] == "probe" else _extract(job, limits)), False
+        return _ACTIONS[job["action"]](job, limits), False
     except BadInput as error:
         return {"code": error.code, "reason": error.message}, False
     except MemoryError:
@@ -136,7 +137,31 @@ def _extract(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error
         return {"code": "not-written", "reason": str(error)[:500]}
-    return {"width": image.width, "height": image.height, "transform": decoded.transform | framing}
+    answer = {"width": image.width, "height": image.height, "transform": decoded.transform | framing}
+    return answer | ({"text": decoded.text} if decoded.text else {})
+
+
+def _list(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    from transcription.formats import zip_decoder
+
+    return {"entries": zip_decoder.entries(Path(job["path"]), limits)}
+
+
+def _unpack(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    from transcription.formats import zip_decoder
+
+    try:
+        return {"size": zip_decoder.unpack(Path(job["path"]), int(job["number"]), Path(job["target"]), limits)}
+    except OSError as error:
+        return {"code": "not-written", "reason": str(error)[:500]}
+
+
+_ACTIONS: dict[str, Callable[[dict[str, Any], Limits], dict[str, Any]]] = {
+    "probe": _probe,
+    "extract": _extract,
+    "list": _list,
+    "unpack": _unpack,
+}
 
 
 if __name__ == "__main__":

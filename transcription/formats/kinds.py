@@ -43,8 +43,9 @@ class Kind(StrEnum):
         return _LABELS[self]
 
 
-ACCEPTED = frozenset({Kind.JPEG, Kind.PNG, Kind.TIFF, Kind.PDF, Kind.WEBP, Kind.JP2})
-ACCEPTED_LABEL = "JPEG, PNG, TIFF, PDF, WebP and JPEG 2000 files"
+ACCEPTED = frozenset({Kind.JPEG, Kind.PNG, Kind.TIFF, Kind.PDF, Kind.WEBP, Kind.JP2, Kind.HEIC})
+ARCHIVES = frozenset({Kind.ZIP})  # they hold files of the kinds that are read
+ACCEPTED_LABEL = "JPEG, PNG, TIFF, PDF, WebP, JPEG 2000, HEIC and ZIP files"
 
 _LABELS = {
     Kind.JPEG: "a JPEG image",

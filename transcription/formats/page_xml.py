@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 
 from lxml import etree
 
 from transcription.errors import BadInput
+from transcription.formats.grouping import Group, Identifiers, groups_of
+from transcription.formats.placing import corners, outline_of, slices
 from transcription.formats.records import TranscribedLine, TranscribedPage, TranscribedWord
 from transcription.formats.xml_reading import (
     child,
@@ -40,7 +40,6 @@ _SCHEMA_PLACE = f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _CREATOR = "Longhand"
 _TEXT = "text"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _STRUCTURE = re.compile(r"structure\s*\{[^}]*?type\s*:\s*([^;}]+)")
 _READING_ORDER = re.compile(r"readingOrder\s*\{[^}]*?index\s*:\s*(\d+)")
 # Region names that PAGE knows as kinds of text.
@@ -63,12 +62,12 @@ def write(page: TranscribedPage) -> bytes:
 
 
 class _Writer:
-    """Builds one document; keeps which xml:ids are taken."""
+    """Builds one document."""
 
     def __init__(self, page: TranscribedPage) -> None:
         self.page = page
-        self.width, self.height = (max(1, side) for side in page.size)
-        self.taken: set[str] = set()
+        self.width, self.height = self.size = max(1, page.size[0]), max(1, page.size[1])
+        self.ids = Identifiers()
 
     def document(self) -> bytes:
         root = etree.Element(f"{{{NAMESPACE}}}PcGts", nsmap={None: NAMESPACE, "xsi": _XSI})  # type: ignore[dict-item]
@@ -83,10 +82,10 @@ class _Writer:
         )
         if self.page.language:
             page.set("primaryLanguage", language_name(self.page.language))
-        groups = _groups(self.page)
-        ids = [self._id(group.region.id if group.region else "", "r") for group in groups]
+        groups = groups_of(self.page)
+        ids = [self.ids.of(group.region.id if group.region else "", "r") for group in groups]
         if groups:
-            order = _add(_add(page, "ReadingOrder"), "OrderedGroup", id=self._id("reading_order", "order"))
+            order = _add(_add(page, "ReadingOrder"), "OrderedGroup", id=self.ids.of("reading_order", "order"))
             for index, region_id in enumerate(ids):
                 _add(order, "RegionRefIndexed", index=str(index), regionRef=region_id)
         # PAGE knows languages by name, without their region or script: the whole tag stands beside it.
@@ -106,11 +105,11 @@ class _Writer:
             for name, value in items.items():
                 _add(metadata, "MetadataItem", type=type_, name=name, value=value)
 
-    def _region(self, page: etree._Element, region_id: str, group: _Group, moved: bool) -> None:
+    def _region(self, page: etree._Element, region_id: str, group: Group, moved: bool) -> None:
         region = _add(page, "TextRegion", id=region_id)
         if group.kind in _TEXT_TYPES:
             region.set("type", group.kind)
-        outlines = [self._outline(line.geometry) for _, line in group.lines]
+        outlines = [outline_of(line.geometry, self.size) for _, line in group.lines]
         self._coords(region, self._around(group.region, outlines))
         notes = {"kind": group.kind} if group.region else {"region": group.kind}
         if group.region and group.region.id != region_id:
@@ -124,17 +123,17 @@ class _Writer:
         if region is not None and len(region.polygon) >= 3:
             return region.polygon
         points = [point for outline in outlines for point in outline]
-        return _box(points) if points else self._outline(None)
+        return corners(points) if points else outline_of(None, self.size)
 
     def _line(self, region: etree._Element, line: TranscribedLine, outline: tuple[Point, ...], at: int | None) -> None:
-        line_id = self._id(line.id, "l")
+        line_id = self.ids.of(line.id, "l")
         element = _add(region, "TextLine", id=line_id)
         if line.geometry is not None and line.geometry.production in _PRODUCTIONS:
             element.set("production", _PRODUCTIONS[line.geometry.production])
         self._coords(element, outline)
         if line.geometry is not None and len(line.geometry.baseline) >= 2:
             _add(element, "Baseline", points=self._points(line.geometry.baseline))
-        for word, estimate in zip(line.words, _slices(line.words, outline), strict=True):
+        for word, estimate in zip(line.words, slices(line.words, outline), strict=True):
             self._word(element, line_id, word, estimate)
         _text_equiv(element, line.text, line.confidence)
         notes = {key: said for key, said in (("author", line.author), ("writer", line.writer)) if said}
@@ -151,7 +150,7 @@ class _Writer:
                 _add(labels, "Label", value=tag, type="tag")
 
     def _word(self, line: etree._Element, line_id: str, word: TranscribedWord, estimate: tuple[Point, ...]) -> None:
-        element = _add(line, "Word", id=self._id("", f"{line_id}_w"))
+        element = _add(line, "Word", id=self.ids.of("", f"{line_id}_w"))
         measured = word.polygon is not None and len(word.polygon) >= 3
         self._coords(element, word.polygon if measured and word.polygon else estimate)
         several = bool(word.alternatives)
@@ -161,59 +160,11 @@ class _Writer:
         if not measured:
             _user_defined(element, {"coords": "estimated"})
 
-    def _outline(self, geometry: LineGeometry | None) -> tuple[Point, ...]:
-        if geometry is not None and len(geometry.polygon) >= 3:
-            return geometry.polygon
-        if geometry is not None and (known := geometry.baseline + geometry.polygon):
-            left, top = known[0]
-            return _box((*known, (left, top - max(8, self.height // 60))))  # letters stand above their baseline
-        return ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
-
     def _coords(self, element: etree._Element, polygon: Sequence[Point]) -> None:
         _add(element, "Coords", points=self._points(polygon))
 
     def _points(self, along: Sequence[Point]) -> str:
         return " ".join(f"{min(max(x, 0), self.width)},{min(max(y, 0), self.height)}" for x, y in along)
-
-    def _id(self, wish: str, prefix: str) -> str:
-        """An xml:id nobody has yet: ``wish`` if it can be one, else the prefix with a number."""
-        found, number = wish, 0
-        while found in self.taken or not _NAME.fullmatch(found):
-            number += 1
-            found = f"{prefix}{number}"
-        self.taken.add(found)
-        return found
-
-
-@dataclass(slots=True)
-class _Group:
-    """What becomes one TextRegion: a region with its lines, or a run of lines that belong to none. Lines come with
-    their 1-based place on the page."""
-
-    region: RegionGeometry | None
-    kind: str
-    lines: list[tuple[int, TranscribedLine]]
-
-
-def _groups(page: TranscribedPage) -> list[_Group]:
-    """In the order of their first lines; a region without lines follows the one before it."""
-    of_region = {region.id: _Group(region, region.kind, []) for region in page.regions}
-    runs: list[_Group] = []
-    for name, lines in groupby(enumerate(page.lines, 1), lambda placed: _region_of(placed[1])):
-        if name in of_region:
-            of_region[name].lines += lines
-        else:
-            runs.append(_Group(None, name, list(lines)))
-    first: list[tuple[int, _Group]] = [(run.lines[0][0], run) for run in runs]
-    place = 0
-    for group in of_region.values():
-        place = group.lines[0][0] if group.lines else place
-        first.append((place, group))
-    return [group for _, group in sorted(first, key=lambda each: each[0])]
-
-
-def _region_of(line: TranscribedLine) -> str:
-    return line.geometry.region if line.geometry is not None else _TEXT
 
 
 def _add(parent: etree._Element, tag: str, /, **attributes: str) -> etree._Element:
@@ -237,24 +188,6 @@ def _user_defined(parent: etree._Element, notes: Mapping[str, str]) -> None:
         element = _add(parent, "UserDefined")
         for name, value in notes.items():
             _add(element, "UserAttribute", name=name, value=value)
-
-
-def _box(around: Sequence[Point]) -> tuple[Point, ...]:
-    left, right = min(x for x, _ in around), max(x for x, _ in around)
-    top, bottom = min(y for _, y in around), max(y for _, y in around)
-    return ((left, top), (right, top), (right, bottom), (left, bottom))
-
-
-def _slices(words: Sequence[TranscribedWord], outline: Sequence[Point]) -> Iterator[tuple[Point, ...]]:
-    """Where each word would stand if all characters of the line were equally wide."""
-    (left, top), _, (right, bottom), _ = _box(outline)
-    total = max(1, sum(len(word.text) + 1 for word in words) - 1)
-    done = 0
-    for word in words:
-        start = left + (right - left) * done // total
-        end = left + (right - left) * (done + len(word.text)) // total
-        yield (start, top), (end, top), (end, bottom), (start, bottom)
-        done += len(word.text) + 1
 
 
 def read(data: bytes, name: str = "PAGE XML") -> TranscribedPage:

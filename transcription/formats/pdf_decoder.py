@@ -12,6 +12,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium_c
 
 from transcription.errors import BadInput
+from transcription.formats.characters import printable
 from transcription.formats.limits import Limits
 from transcription.formats.raster_decoder import Decoded, check_size, damaged, too_many_frames
 
@@ -21,6 +22,7 @@ _MIN_SCALE, _MAX_SCALE = 36 / _POINTS_PER_INCH, 600 / _POINTS_PER_INCH
 _COVERING = 0.6  # share of the page from which an image counts as the scan itself
 _PASSWORD_ERRORS = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 _TAIL = 65_536
+_LONGEST_TEXT = 200_000  # characters of a page's text layer
 _MAX_DEPTH = 3  # of forms within forms in which the scan is looked for
 
 
@@ -49,6 +51,7 @@ def load(path: Path, index: int, limits: Limits) -> Decoded:
         with _page(document, index) as page:
             scale = _scale(page, index, limits)
             check_size(*_size(page, scale), limits)
+            text = _text_layer(page)
             bitmap = page.render(scale=scale, rev_byteorder=True, may_draw_forms=False)
             pixels = bitmap.to_pil().convert("RGB")
             transform: dict[str, int | float | bool] = {
@@ -59,7 +62,16 @@ def load(path: Path, index: int, limits: Limits) -> Decoded:
                 "scale": scale,
             }
     raster = pyvips.Image.new_from_memory(pixels.tobytes(), pixels.width, pixels.height, 3, "uchar")
-    return Decoded(raster.copy(interpretation="srgb"), transform)
+    return Decoded(raster.copy(interpretation="srgb"), transform, text)
+
+
+def _text_layer(page: pypdfium2.PdfPage) -> str:
+    """The text behind the page's picture, as it comes; empty where there is none or none can be had."""
+    try:
+        found = page.get_textpage().get_text_range(count=-1, errors="ignore")
+    except (pypdfium2.PdfiumError, ValueError, UnicodeError):
+        return ""
+    return printable(str(found)[:_LONGEST_TEXT]).replace("\r\n", "\n").strip()
 
 
 @contextmanager
@@ -129,6 +141,8 @@ def _scale(page: pypdfium2.PdfPage, index: int, limits: Limits) -> float:
     scale = min(scale, limits.max_side / max(width, height), math.sqrt(limits.max_pixels / (width * height))) * (
         1 - 1e-7
     )
+    while math.ceil(width * scale) * math.ceil(height * scale) > limits.max_pixels:  # rounding up added a row too many
+        scale *= 1 - 1e-4
     if scale < _MIN_SCALE / 2:
         raise BadInput(
             f"has a page size that cannot be right: page {index + 1} is {width / _POINTS_PER_INCH:,.0f} × "

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from transcription.errors import BadInput
 from transcription.formats.records import TranscribedLine, TranscribedPage
+from transcription.formats.writing import Folder, Manner, PageToWrite, by_document
 
 _LINE_END = re.compile("\r\n|[\n\r\f\u2028\u2029]")
 _SPACE = re.compile(r"\s")
@@ -19,6 +21,14 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 def write(page: TranscribedPage) -> bytes:
     """Return the page's lines in UTF-8, one each, empty ones too; a line break inside a line becomes a space."""
     return "".join(f"{_LINE_END.sub(' ', line.text)}\n" for line in page.lines).encode("utf-8", "replace")
+
+
+def write_documents(pages: Iterator[PageToWrite], folder: Folder, manner: Manner) -> None:
+    """A file for each document; between two pages stands a form feed, as printers and other programs have it."""
+    for document, of_document in by_document(pages):
+        with folder.file(f"{document.name}.txt") as file:
+            for index, each in enumerate(of_document):
+                file.write((b"\x0c" if index else b"") + write(each.page))
 
 
 def read(data: bytes, name: str = "text") -> TranscribedPage:

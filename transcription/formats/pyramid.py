@@ -69,6 +69,17 @@ def region_jpeg(
         return _jpeg(_region(pyramid, x, y, width, height, scale))
 
 
+def region_encoded(
+    pyramid: Path, region: tuple[int, int, int, int], size: tuple[int, int], *, gray: bool = False, png: bool = False
+) -> bytes:
+    """Return the part (x, y, width, height) of the page in exactly ``size``, as JPEG or PNG of pixels alone."""
+    x, y, width, height = region
+    with _reading(pyramid):
+        image = _exactly(_cut(pyramid, x, y, width, height, max(size[0] / width, size[1] / height)), *size)
+        image = _luma(image) if gray else image
+        return cast(bytes, image.pngsave_buffer(compression=6, keep="none")) if png else _jpeg(image)
+
+
 def gray_jpeg(image: NDArray[np.uint8]) -> bytes:
     """A grey image (H, W) as JPEG, fine enough that single pixels are what they were."""
     return cast(bytes, pyvips.Image.new_from_array(image, interpretation="b-w").jpegsave_buffer(Q=92, keep="none"))
@@ -124,6 +135,15 @@ def _region(pyramid: Path, x: int, y: int, width: int, height: int, scale: float
     page = _level(pyramid, 0)
     left, top = max(0, x), max(0, y)
     right, bottom = min(page.width, x + width), min(page.height, y + height)
+    cut = _cut(pyramid, x, y, width, height, scale)
+    return _exactly(cut, _scaled(right - left, scale), _scaled(bottom - top, scale))
+
+
+def _cut(pyramid: Path, x: int, y: int, width: int, height: int, scale: float) -> pyvips.Image:
+    """A part of the page, cut where the page ends, on the smallest level that is not smaller than ``scale``."""
+    page = _level(pyramid, 0)
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(page.width, x + width), min(page.height, y + height)
     if right <= left or bottom <= top or scale <= 0:
         raise _no_such_region()
     image = _level_for(pyramid, scale)
@@ -132,8 +152,7 @@ def _region(pyramid: Path, x: int, y: int, width: int, height: int, scale: float
     end_x = min(image.width, max(start_x + 1, -int(-right * across // 1)))
     end_y = min(image.height, max(start_y + 1, -int(-bottom * down // 1)))
     start_x, start_y = min(start_x, end_x - 1), min(start_y, end_y - 1)
-    cut = image.crop(start_x, start_y, end_x - start_x, end_y - start_y)
-    return _exactly(cut, _scaled(right - left, scale), _scaled(bottom - top, scale))
+    return image.crop(start_x, start_y, end_x - start_x, end_y - start_y)
 
 
 def _level_for(pyramid: Path, scale: float) -> pyvips.Image:

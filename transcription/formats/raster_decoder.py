@@ -25,10 +25,12 @@ _PILLOW_FORMAT = {
     Kind.TIFF: "TIFF",
     Kind.WEBP: "WEBP",
     Kind.JP2: "JPEG2000",
+    Kind.HEIC: "HEIF",
 }
 _ORIENTATION = 0x0112
 _SUBFILE_TYPE, _PHOTOMETRIC = 254, 262
 _STORED_AT = ((273, 279), (324, 325))  # offsets and byte counts of a TIFF's strips, of its tiles
+_PLAIN_ROWS = 16
 _REDUCED = 1  # bit of the subfile type: a smaller copy of another frame
 # What EXIF's orientation asks for: a transposition, and the same in words (degrees clockwise, mirrored before it).
 _UPRIGHT = {
@@ -44,10 +46,12 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A frame's pixels, upright, 8-bit, grey or sRGB; ``transform`` says how they came from the original."""
+    """A frame's pixels, upright, 8-bit, grey or sRGB; ``transform`` says how they came from the original; ``text`` is
+    the text layer of a PDF's page."""
 
     image: pyvips.Image
     transform: dict[str, int | float | bool]
+    text: str = ""
 
 
 def frames(path: Path, kind: Kind, limits: Limits) -> list[tuple[int, int, int]]:
@@ -100,6 +104,8 @@ def load(path: Path, kind: Kind, frame: int, limits: Limits) -> Decoded:
             raise
         except (OSError, SyntaxError, EOFError) as error:
             raise damaged(str(error), _shown_share(path, kind, frame)) from error
+        if _ends_plain(image) and _is_short(path, kind):
+            raise damaged("truncated", _shown_share(path, kind, frame))
         if kind is not Kind.TIFF:
             orientation = _orientation(image, kind)  # a PNG may keep it behind its pixels
         source = image.size
@@ -184,6 +190,10 @@ def damaged(reason: str, share: float | None = None) -> BadInput:
 def _open(path: Path, kind: Kind) -> ImageFile.ImageFile:
     # The checks of our own are stricter and name the size.
     Image.MAX_IMAGE_PIXELS = None
+    if kind is Kind.HEIC:  # Pillow learns it from another library, in no other process than this
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=2)
     return Image.open(path, formats=[_PILLOW_FORMAT[kind]])
 
 
@@ -217,6 +227,30 @@ def _check_stored(image: Image.Image, path: Path) -> None:
         inside = sum(max(0, min(length, size - offset)) for offset, length in zip(offsets, lengths, strict=False))
         if inside < (whole := sum(lengths)):
             raise damaged("truncated", inside / whole)
+
+
+def _ends_plain(image: Image.Image) -> bool:
+    """Whether the lowest rows are all of one colour, as those are that a decoder made up."""
+    low = image.crop((0, max(0, image.height - _PLAIN_ROWS), *image.size))
+    extrema = low.getextrema() if image.mode not in ("P", "PA") else ((0, 1),)
+    each = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(least == most for least, most in each)
+
+
+def _is_short(path: Path, kind: Kind) -> bool:
+    """Whether a JPEG or PNG says that it is higher than the rows it holds. Pillow fills the rest and says nothing."""
+    import pyvips
+
+    if kind not in (Kind.JPEG, Kind.PNG):
+        return False
+    try:
+        if kind is Kind.PNG:
+            pyvips.Image.pngload(str(path), fail_on="truncated", access="sequential").avg()
+        else:  # that rows are missing is a mere warning there, as harmless things are
+            pyvips.Image.jpegload(str(path), fail_on="warning", access="sequential").avg()
+    except pyvips.Error as error:
+        return kind is Kind.PNG or "premature" in str(error).lower()
+    return False
 
 
 def _shown_share(path: Path, kind: Kind, frame: int) -> float | None:

@@ -22,7 +22,7 @@ class TranscribedWord:
 @dataclass(frozen=True, slots=True)
 class TranscribedLine:
     """``author`` is "person", "vote" or empty where it is not known, ``writer`` that person's name where it is;
-    ``tags`` are the line types of the source."""
+    ``tags`` are the line types of the source; ``ground_truth`` says that a person made the text, all of it."""
 
     id: str
     geometry: LineGeometry | None
@@ -32,6 +32,7 @@ class TranscribedLine:
     author: str = ""
     tags: tuple[str, ...] = ()
     writer: str = ""
+    ground_truth: bool = False
 
 
 # The last part of a line's type, as eScriptorium's ontologies have it, and PAGE XML's words.

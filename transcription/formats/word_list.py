@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import PurePath
 from transcription.errors import BadInput
 from transcription.formats.kinds import safe_name
 from transcription.formats.spreadsheet import inert_cell, without_apostrophe
+from transcription.formats.text_file import LINE_END, decoded_text
 from transcription.htr.text import strict
 
 LARGEST_FILE = 16 * 2**20  # bytes: 100,000 terms with notes are about 5 MB
@@ -23,11 +23,9 @@ LONGEST_TERM = 100  # characters
 LONGEST_NOTE = 200
 KINDS = ("name", "place", "term")
 
-_LINE_END = re.compile("\r\n|\r|\n")
 _SUFFIXES = {".txt": "", ".csv": ",", ".tsv": "\t"}
 _DELIMITERS = "\t;,"  # of two that fit as well, the one that terms hold less often
 _SNIFFED = 50  # lines
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words need them
 # What spreadsheets run when a cell begins with it. An apostrophe before it is shown by none of them.
 
@@ -86,7 +84,7 @@ def read_word_list(data: bytes, name: str) -> WordList:
             f"“{name}” is not a word list: upload a .txt file with one term a line, or a .csv file.",
             code="unknown-type",
         )
-    lines = _LINE_END.split(_decoded(data, name))
+    lines = LINE_END.split(decoded_text(data, name, most=LARGEST_FILE))
     found = WordList()
     rows = _text_rows(lines) if suffix == ".txt" else _csv_rows(lines, found, suffix)
     _collect(rows, found)
@@ -134,34 +132,6 @@ def write_csv(entries: Iterable[WordEntry]) -> Iterator[bytes]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
-
-
-def _decoded(data: bytes, name: str) -> str:
-    if not data.strip():
-        raise BadInput(f"“{name}” is empty. Upload it again.", code="empty")
-    if len(data) > LARGEST_FILE:
-        raise BadInput(
-            f"“{name}” is larger than {LARGEST_FILE // 2**20} MB. Split it into several lists; they add up.",
-            code="too-large",
-        )
-    if data.startswith(_UTF16):
-        raise BadInput(f"“{name}” is UTF-16 text. Save it again as UTF-8.", code="not-utf8")
-    if data.startswith(b"PK\x03\x04") or b"\x00" in data[:4096]:
-        raise BadInput(
-            f"“{name}” is not a text file. From a spreadsheet, save the sheet as “CSV UTF-8” and upload that.",
-            code="not-text",
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # The mark at the beginning is not counted in the error's place.
-        at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
-        line = len(re.findall(rb"\r\n|\r|\n", data[:at])) + 1
-        raise BadInput(
-            f"“{name}” is not UTF-8: line {line:,} holds the byte 0x{data[at]:02X}. "
-            "Save it again as UTF-8 (“CSV UTF-8” in a spreadsheet).",
-            code="not-utf8",
-        ) from error
 
 
 def _text_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:

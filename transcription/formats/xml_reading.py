@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from lxml import etree
 
 from transcription.errors import BadInput
+from transcription.formats.characters import printable as printable  # with the rest of what XML needs
 from transcription.htr.records import Point
 
 _MAX_BYTES = 64 << 20
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LARGEST = 1_000_000  # a coordinate beyond this is a slip, not a page
 
 
@@ -29,16 +29,23 @@ def parse(data: bytes, name: str) -> etree._Element:
         remove_comments=True,
         remove_pis=True,
     )
+    if b"<!DOCTYPE" in data:  # before anything in it is unfolded
+        raise _declares_type(name)
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadInput(f"“{name}” is not well-formed XML ({error}): export it again.", code="not-xml") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise BadInput(
-            f"“{name}” declares a document type, which may hide other files' content: remove its DOCTYPE line.",
-            code="doctype",
-        )
+        reason = getattr(error, "msg", None) or error
+        raise BadInput(f"“{name}” is not well-formed XML ({reason}): export it again.", code="not-xml") from error
+    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding of which it was not seen
+        raise _declares_type(name)
     return root
+
+
+def _declares_type(name: str) -> BadInput:
+    return BadInput(
+        f"“{name}” declares a document type, which may hide other files' content: remove its DOCTYPE line.",
+        code="doctype",
+    )
 
 
 def local_name(element: etree._Element) -> str:
@@ -82,8 +89,3 @@ def opened(polygon: tuple[Point, ...]) -> tuple[Point, ...]:
     if len(polygon) > 1 and polygon[0] == polygon[-1]:
         polygon = polygon[:-1]
     return polygon if len(polygon) >= 3 else ()
-
-
-def printable(text: str) -> str:
-    """``text`` without what XML cannot hold: control characters, lone surrogates, U+FFFE and U+FFFF."""
-    return _NOT_XML.sub("", text)

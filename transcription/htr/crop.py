@@ -8,7 +8,7 @@ percentile of the inside) with a soft edge; the result is 64 pixels high.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from transcription.htr.geometry import Chain, angle, area, chain, resample
 from transcription.htr.histogram import count_levels, percentile
-from transcription.htr.records import Gray, LineGeometry
+from transcription.htr.records import Gray, LineGeometry, Point
 
 Floats = NDArray[np.float64]
 
@@ -133,6 +133,23 @@ def proportion(geometry: LineGeometry) -> float | None:
     return float(width / height)
 
 
+def word_outlines(geometry: LineGeometry, spans: Sequence[tuple[float, float]]) -> list[tuple[Point, ...]]:
+    """Where parts of the line stand on its page: four corners for each span, (start, end) as shares of the width that
+    ``cut_line`` shows. They are as high as the line's polygon; none where there is nothing to cut."""
+    frame = _frame(geometry)
+    if frame is None or not spans:
+        return []
+    (left, _), (right, _) = frame.low, frame.high
+    top, bottom = frame.outline[:, 1].min(), frame.outline[:, 1].max()
+    across = left + np.asarray(spans, np.float64) * (right - left)  # (N, 2)
+    xs = across[:, [0, 1, 1, 0]]  # (N, 4)
+    ys = np.broadcast_to([top, top, bottom, bottom], xs.shape)
+    if frame.bend is not None:
+        ys = ys + frame.bend(xs)
+    on_page = np.rint(np.stack([xs, ys], axis=-1) @ frame.levelling.T).astype(int)  # (N, 4, 2)
+    return [tuple((x, y) for x, y in corners) for corners in on_page.tolist()]
+
+
 def is_bent(geometry: LineGeometry) -> bool:
     """Whether ``cut_line`` straightens the line, rather than cutting it as it stands."""
     frame = _frame(geometry)
@@ -145,6 +162,8 @@ def _bend(baseline: Chain, height: float) -> Callable[[Floats], Floats] | None:
     Beyond its ends it stays where it ended. A baseline that doubles back is left as it is.
     """
     if len(baseline) < 3 or np.ptp(baseline[:, 0]) < 2 * np.ptp(baseline[:, 1]):
+        return None
+    if np.ptp(baseline[:, 1]) < _BENT * height:  # no point can stand further off their mean
         return None
     xs, ys = resample(baseline, max(2.0, height / 8)).T
     if float(np.abs(np.diff(xs)).sum()) > 1.2 * float(np.ptp(xs)):

@@ -9,10 +9,7 @@ take turns, each first in every second round.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -22,13 +19,12 @@ from typing import Any
 import cv2
 from django.db import transaction
 
-from project import services
-from project.rights import ServicesError
-from transcription.errors import EngineFailure
+from transcription.errors import EngineFailure, ServiceUnavailable
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import enhance
 from transcription.htr.languages import language_tag
 from transcription.htr.records import Hints, LineImage
+from transcription.management.own_installation import run_in_own_installation
 from transcription.models import Collection, Lane, Page, Queue, Reading, Upload
 from transcription.steps import flow
 from transcription.steps.create import create_collection
@@ -39,7 +35,6 @@ from transcription.steps.store import receive_file
 from transcription.steps.vocabulary import words_at
 from transcription.training.benchmarks import processor_seconds
 
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 BAR = ">= 0.9"
 REPORT = "report.json"
 Seconds = tuple[float, float]  # by the clock, of the processor
@@ -51,28 +46,16 @@ def measure_recognize(folder: Path, scans: Sequence[Path], *, rounds: int) -> di
 
     ``folder`` is used for everything and left without running servers. Where no server can be started, why not.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LONGHAND_")}
-    for name in ("DATABASE_URL", "REDIS_URL"):  # never those that hold somebody's pages
-        environment.pop(name, None)
-    environment |= {"LONGHAND_DATA": str(folder), "LONGHAND_LOG_LEVEL": "WARNING", "OMP_NUM_THREADS": "1"}
-    environment |= {"DJANGO_SETTINGS_MODULE": "project.settings"}
     code = (
         "from pathlib import Path; from transcription.management import recognize_benchmark as it; "
         f"it.measure_here({[str(scan) for scan in scans]!r}, {max(2, rounds)}, Path({str(folder)!r}))"
     )
-    manage = [sys.executable, str(MANAGE)]
     try:
-        services.start(folder / "services")
-        for command in (["migrate", "--verbosity", "0"], ["shell", "-c", code]):
-            subprocess.run([*manage, *command], env=environment, check=True, capture_output=True, text=True)
-        report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        return report
-    except ServicesError as error:
-        return {"skipped": str(error)}
-    except subprocess.CalledProcessError as error:
-        raise EngineFailure(f"The step could not be measured: {error.stderr[-2000:]}") from error
-    finally:
-        services.stop(folder / "services")
+        run_in_own_installation(folder, code)
+    except ServiceUnavailable as error:
+        return {"skipped": error.message}
+    report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    return report
 
 
 def measure_here(scans: Sequence[str], rounds: int, folder: Path) -> None:

@@ -210,6 +210,7 @@ def fill(pages: int, say: Callable[[str], object]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.9)")
         cursor.execute("SET session_replication_role = replica")  # no trigger fires, none that checks keys either
+        _set_defaults(cursor)
         if pages >= _WITHOUT_INDEXES:
             _drop_indexes(cursor)
         for name, statement in _ROWS.items():
@@ -219,6 +220,21 @@ def fill(pages: int, say: Callable[[str], object]) -> dict[str, int]:
         cursor.execute("SET session_replication_role = DEFAULT")
         cursor.execute("ANALYZE")
     return counts
+
+
+def _set_defaults(cursor: Any) -> None:
+    """Columns that later migrations add are empty: Django keeps no defaults in the database."""
+    cursor.execute(
+        "SELECT format('ALTER TABLE %%I ALTER %%I SET DEFAULT %%L', table_name, column_name, CASE "
+        "WHEN data_type IN ('text', 'character varying') THEN '' WHEN data_type = 'boolean' THEN 'false' "
+        "WHEN data_type = 'jsonb' THEN '{}' WHEN data_type = 'ARRAY' THEN '{}' ELSE '0' END) "
+        "FROM information_schema.columns WHERE table_schema = 'public' AND is_nullable = 'NO' "
+        "AND column_default IS NULL AND is_identity = 'NO' AND table_name LIKE ANY(%s) AND data_type IN "
+        "('text', 'character varying', 'boolean', 'jsonb', 'ARRAY', 'integer', 'smallint', 'double precision')",
+        [["transcription_%", "review_%"]],
+    )
+    for (statement,) in cursor.fetchall():
+        cursor.execute(statement)
 
 
 def _drop_indexes(cursor: Any) -> None:

@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from transcription.htr.search_words import tsvector, vectors, words_of_line
 from transcription.htr.similar_words import skeleton
+from transcription.management.bench_rows import copy_into
 from transcription.management.throwaway import throwaway_database
 from transcription.models import (
     Collection,
@@ -119,7 +120,7 @@ def _fill(lines: int, say: Callable[[str], object]) -> Made:
             say(f"{start * LINES_A_PAGE:,} of {lines:,} lines")
     say("indexing")
     rows = ((collection, word, skeleton(word), n) for collection, words in counts.items() for word, n in words.items())
-    _copy_into("searchword", ["collection_id", "word", "skeleton", "lines"], rows)
+    copy_into("searchword", ["collection_id", "word", "skeleton", "lines"], rows)
     made.words = sum(map(len, counts.values()))
     with connection.schema_editor() as editor:
         for model in _INDEXED:
@@ -207,12 +208,10 @@ def _copy(
                 (line, page.pk, page.collection_id, page.document_id, revision, page.state, weight_of(rank, line),
                  confidence, now, *vector, "")
             )  # fmt: skip
-    _copy_into("line", ["id", "page_id"], lines)
-    _copy_into(
-        "layoutline", ["layout_id", "line_id", "position", "baseline", "polygon", "region", "production"], places
-    )
-    _copy_into("transcriptrevision", ["id", "line_id", "number", "text", "source", "mixed", "created_at"], revisions)
-    _copy_into(
+    copy_into("line", ["id", "page_id"], lines)
+    copy_into("layoutline", ["layout_id", "line_id", "position", "baseline", "polygon", "region", "production"], places)
+    copy_into("transcriptrevision", ["id", "line_id", "number", "text", "source", "mixed", "created_at"], revisions)
+    copy_into(
         "searchline",
         ["line_id", "page_id", "collection_id", "document_id", "revision_id", "state", "weight", "confidence",
          "written_at", "said", "other", "every", "digest"],
@@ -235,15 +234,6 @@ def _voted(word: str, typed: bool, made: Made, chance: random.Random) -> dict[st
     if chance.random() < 0.002:
         made.misread.append(word)
     return {"text": _misread(word, chance), "alternatives": [{"text": word, "support": 0.4, "passes": ["b"]}]}
-
-
-def _copy_into(table: str, columns: Sequence[str], rows: Any) -> None:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY transcription_{table} ({', '.join(columns)}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
 
 
 def _megabytes() -> dict[str, int]:

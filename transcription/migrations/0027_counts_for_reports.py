@@ -209,7 +209,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("review", "0001_initial"),
-        ('transcription', '0022_trials_and_versions'),
+        ('transcription', '0025_http_api'),
     ]
 
     operations = [

@@ -6,8 +6,10 @@ from typing import Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.utils.functional import Promise
 
 from transcription.models.collection import Collection, Role
+from transcription.models.failure_kind import KINDS
 
 
 class FailureQuerySet(models.QuerySet["Failure"]):
@@ -49,3 +51,8 @@ class Failure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    @property
+    def kind(self) -> str | Promise:
+        """What happened in general, in the reader's language; empty for a code that nobody wrote a sentence for."""
+        return KINDS.get(self.code, "")

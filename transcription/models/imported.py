@@ -41,6 +41,7 @@ class ImportedTranscript(models.Model):
     data = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     lines = models.PositiveIntegerField(help_text="lines with text")
+    draft = models.BooleanField(default=False, help_text="another program made it: a person is to look at all of it")
     importer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     withdrawn_at = models.DateTimeField(null=True)

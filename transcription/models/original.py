@@ -8,8 +8,17 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models.collection import Collection, Role
+
+
+class Beside(models.TextChoices):
+    """What transcripts are that come in the same upload as the scans."""
+
+    LEFT_OUT = "", _("left out")
+    TRUTH = "truth", _("ground truth: people made them")
+    DRAFT = "draft", _("drafts: another program made them")
 
 
 class Upload(models.Model):
@@ -18,6 +27,9 @@ class Upload(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="uploads")
     uploader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="uploads")
+    transcripts = models.CharField(
+        _("transcripts beside the scans"), max_length=5, choices=Beside, default=Beside.LEFT_OUT, blank=True
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -43,12 +55,26 @@ class Original(models.Model):
     file = models.CharField(max_length=200, unique=True, help_text="name in the default storage")
     # Null until the file was opened; then how many pages it holds.
     frames = models.PositiveIntegerField(null=True)
+    # A file that came inside of an archive, which is an original itself.
+    container = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="members")
+    member = models.CharField(max_length=500, blank=True, help_text="its path in the container")
+    remarks = models.JSONField(
+        default=list, help_text="what of an archive was not taken: {name, code, message} of each"
+    )
+    provenance = models.JSONField(default=dict, help_text="where a fetched file comes from, as its manifest says it")
     received_at = models.DateTimeField(auto_now_add=True)
 
     objects = OriginalQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["collection", "sha256"], name="original_duplicate")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["container", "member"],
+                name="one_original_a_member",
+                condition=models.Q(container__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -45,6 +45,7 @@ class Part(models.IntegerChoices):
     RIGHT = 2, _("right")
 
 
+IN_REVIEW = models.Q(state="in_review")
 FINISHED_STATES = [PageState.ACCEPTED, PageState.IN_REVIEW, PageState.REVIEWED]
 
 
@@ -111,6 +112,11 @@ class Page(models.Model):
     confidence = models.FloatField(null=True)
     # Expected share of wrong characters; null until scored, and where that was not fitted.
     expected_cer = models.FloatField(null=True)
+    # Expected wrong words a second of a person's reading, 0 where nothing is known, and the pace it was reckoned with.
+    usefulness = models.FloatField(default=0.0, db_default=0.0)
+    pace = models.ForeignKey(
+        "transcription.ReviewPace", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     received_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, help_text="when the machine was done with it, first time")
     approved_at = models.DateTimeField(null=True, help_text="a person ended the work on it; cleared when sent back")
@@ -135,7 +141,13 @@ class Page(models.Model):
             ),
             models.Index(fields=["collection", "state", "confidence", "id"], name="page_queue"),
             models.Index(fields=["document", "position", "id"], name="page_order"),
-            models.Index(fields=["state", "confidence", "id"], name="page_review_order"),
+            # The queue of review in its two orders, and what of it was weighed by a pace of old.
+            models.Index(fields=["-usefulness", "id"], name="page_useful", condition=IN_REVIEW),
+            models.Index(fields=["collection", "-usefulness", "id"], name="page_useful_here", condition=IN_REVIEW),
+            models.Index(
+                fields=["collection", "document", "position", "id"], name="page_in_review", condition=IN_REVIEW
+            ),
+            models.Index(fields=["pace"], name="page_weighed", condition=IN_REVIEW),
         ]
 
     def __str__(self) -> str:

@@ -11,12 +11,14 @@ class Source(models.TextChoices):
     """Where a revision comes from; later ones in PRECEDENCE outrank earlier ones."""
 
     VOTE = "vote", _("vote")
+    DRAFT = "draft", _("draft")
     BULK = "bulk", _("bulk fix")
     IMPORT = "import", _("import")
     PERSON = "person", _("person")
 
 
-PRECEDENCE = [Source.VOTE, Source.BULK, Source.IMPORT, Source.PERSON]
+BROUGHT = [Source.IMPORT, Source.DRAFT]  # placed from a file, by people or by another program
+PRECEDENCE = [Source.VOTE, Source.DRAFT, Source.BULK, Source.IMPORT, Source.PERSON]
 
 
 class TranscriptRevision(models.Model):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 class Step(models.TextChoices):
     SAMPLE = "sample", _("drawing the sample")
+    FETCH = "fetch", _("fetching")
     UNPACK = "unpack", _("opening the file")
     PREPARE = "prepare", _("preparing")
     SEGMENT = "segment", _("finding lines")
@@ -67,6 +68,7 @@ class Work(models.Model):
     replacement = models.ForeignKey(
         "transcription.Replacement", on_delete=models.CASCADE, null=True, related_name="work"
     )
+    manifest = models.ForeignKey("transcription.Manifest", on_delete=models.CASCADE, null=True, related_name="work")
     step = models.CharField(max_length=12, choices=Step)
     queue = models.CharField(max_length=8, choices=Queue)
     stage = models.PositiveSmallIntegerField(default=0)

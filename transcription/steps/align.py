@@ -27,6 +27,7 @@ from transcription.models import (
     Work,
 )
 from transcription.models.page import FINISHED_STATES
+from transcription.models.transcript import BROUGHT
 from transcription.steps import flow
 from transcription.steps.import_transcripts import place_if_read
 from transcription.steps.page_image import page_image
@@ -147,7 +148,7 @@ def _go_on(page: Page, run: Run, entries: Sequence[Entry], work: Work) -> None:
     """Renew the page's confidence; then its decision, if that was made before the transcript came."""
     page.confidence = _confidence(run, entries)
     # What people wrote elsewhere is wrong in ways of its own, which nobody has measured.
-    brought = Line.objects.filter(page=page, current__source=Source.IMPORT).exists()
+    brought = Line.objects.filter(page=page, current__source__in=BROUGHT).exists()
     page.expected_cer = None if brought else expected_cer(run.votes.latest_by_line().values())
     page.save(update_fields=["confidence", "expected_cer", "changed_at"])
     if page.state == PageState.SCORED:

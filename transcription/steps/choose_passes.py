@@ -23,6 +23,7 @@ from transcription.steps.profiles import (
     PassRecipe,
     calibration_for,
     own_calibrations,
+    own_profile,
     profile_version_of,
     reader_of,
     registry,
@@ -122,11 +123,6 @@ def as_choice(chosen: ChosenPass) -> dict[str, Any]:
     if chosen.engine != DEFAULT_ENGINE:
         row["engine"] = chosen.engine
     return row | ({"stage": chosen.stage} if chosen.stage else {})
-
-
-def own_profile(collection: Collection) -> str:
-    """The name of the profile that belongs to the collection alone."""
-    return f"collection {collection.pk}"
 
 
 def trial_profile(collection: Collection) -> str:

@@ -25,6 +25,7 @@ from transcription.steps.bell import ring
 from transcription.steps.calibrate import calibrate
 from transcription.steps.draw_sample import draw_sample
 from transcription.steps.export import export
+from transcription.steps.fetch_manifest import fetch_manifest
 from transcription.steps.prepare import prepare
 from transcription.steps.profiles import registry
 from transcription.steps.recognize import recognize
@@ -40,7 +41,6 @@ from transcription.steps.workers import held_engine_digests, load_due_engines, r
 logger = logging.getLogger(__name__)
 
 SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
-    Step.UNPACK: unpack,
     Step.PREPARE: prepare,
     Step.SEGMENT: segment,
     Step.VOTE: vote,
@@ -49,6 +49,8 @@ SINGLE: Mapping[str, Callable[[Work, uuid.UUID], None]] = {
 }
 # Steps that may outlast a lease say how they get on.
 LONG: Mapping[str, Callable[[Work, uuid.UUID, Callable[[], None]], None]] = {
+    Step.FETCH: fetch_manifest,
+    Step.UNPACK: unpack,
     Step.SAMPLE: draw_sample,
     Step.EXPORT: export,
     Step.ALIGN: align,

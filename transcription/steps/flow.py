@@ -20,6 +20,7 @@ from transcription.models import (
     ImportedTranscript,
     Lane,
     Layout,
+    Manifest,
     Page,
     PageState,
     ProfileVersion,
@@ -33,6 +34,7 @@ from transcription.steps.arrange import arrange_pages
 from transcription.steps.bell import ring_on_commit
 from transcription.steps.dispatch import lines_of_passes
 from transcription.steps.queue import QUEUE_OF_STEP, enqueue, lock_in_order
+from transcription.steps.settle_job import settle_job
 from transcription.steps.vocabulary import pin_vocabulary
 
 OPEN = [WorkState.QUEUED, WorkState.RUNNING]
@@ -184,6 +186,8 @@ def after_failure(work: Work, page: Page | None) -> None:
         return
     if work.export_id is not None:
         Export.objects.filter(pk=work.export_id).update(state=Export.State.FAILED, ended_at=Now())
+    if work.manifest_id is not None and work.stage == 0:
+        Manifest.objects.filter(pk=work.manifest_id).update(state=Manifest.State.FAILED)
     if work.calibration_id is not None:
         attempt = CollectionCalibration.objects.filter(pk=work.calibration_id)
         attempt.update(state=CollectionCalibration.State.FAILED, made_at=Now())
@@ -194,6 +198,8 @@ def after_failure(work: Work, page: Page | None) -> None:
     if work.step == Step.ALIGN and page is not None and work.run is not None and page.run_id == work.run_id:
         # Its transcript stays where it is kept; the page goes on as one for which none was brought.
         follow(Step.ROUTE, page=page, run=work.run, stage=work.stage, lane=work.lane)
+    if (original := page.original_id if page is not None else work.original_id) is not None:
+        settle_job(original)
 
 
 def lane_for(page_count: int) -> Lane:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from transcription.errors import BadInput
 from transcription.formats.ground_truth import is_markup
-from transcription.formats.kinds import safe_name
+from transcription.formats.kinds import ARCHIVES, safe_name
 from transcription.formats.plain_text import decoded
 from transcription.formats.script import is_writing
 from transcription.htr.transcript_alignment import words_of
@@ -37,7 +37,7 @@ ENCODING_NAMES = {
     "latin-1": "ISO 8859-1",
 }
 MOST_WORDS = 2000  # on one page; what is longer is a whole document
-_IMAGE = re.compile(r"\.(?:jpe?g|png|tiff?|pdf|webp|jp2)$", re.IGNORECASE)
+_IMAGE = re.compile(r"\.(?:jpe?g|png|tiff?|pdf|webp|jp2|hei[cf])$", re.IGNORECASE)
 _PAGE_OF = re.compile(r"(?P<stem>.+?)[-_. ]*(?:p|page|f|s)?[-_. ]*0*(?P<number>[1-9]\d{0,3})", re.IGNORECASE)
 _CONTROLS = re.compile("[\x80-\x9f\ufffd]")
 
@@ -106,17 +106,17 @@ class PagesByName:
     """The pages of a collection, or of one of its documents, by the names of the files they came in."""
 
     def __init__(self, collection: Collection, document: Document | None = None) -> None:
-        originals = Original.objects.filter(collection=collection)
+        originals = Original.objects.filter(collection=collection).exclude(kind__in=ARCHIVES)
         if document is not None:
             originals = originals.filter(document=document)
         self._by_stem: dict[str, list[Original]] = defaultdict(list)
         for original in originals.select_related("document").order_by("received_at", "pk"):
-            self._by_stem[_stem(original.name)].append(original)
+            self._by_stem[name_stem(original.name)].append(original)
 
     def find(self, name: str) -> tuple[Original, int]:
         """The original with the same name but for its ending, and the frame (0-based); “letter-3.txt” is page 3 of
         “letter.pdf”. Raises BadInput: ``no-such-page``, ``ambiguous``, ``several-pages``."""
-        stem = _stem(name)
+        stem = name_stem(name)
         same = self._by_stem.get(stem, [])
         if len(same) > 1:
             documents = ", ".join(f"“{original.document.title}”" for original in same[:3])
@@ -127,10 +127,10 @@ class PagesByName:
             )
         if same:
             return self._single(same[0], name), 0
-        numbered = _PAGE_OF.fullmatch(stem)
-        if numbered:
-            frame = int(numbered["number"]) - 1
-            holding = [o for o in self._by_stem.get(numbered["stem"], []) if (o.frames or 0) > max(1, frame)]
+        whole, number = page_number_in(stem)
+        if number:
+            frame = number - 1
+            holding = [o for o in self._by_stem.get(whole, []) if (o.frames or 0) > max(1, frame)]
             if len(holding) == 1:
                 return holding[0], frame
         raise BadInput(
@@ -156,9 +156,15 @@ class PagesByName:
         return original
 
 
-def _stem(name: str) -> str:
+def name_stem(name: str) -> str:
     """What of a name is compared: without ending (nor that of an image before it), case and ways to write accents."""
     return unicodedata.normalize("NFC", _IMAGE.sub("", PurePosixPath(name).stem)).casefold()
+
+
+def page_number_in(stem: str) -> tuple[str, int]:
+    """What a name says of being one page of several: “letter-3” is page 3 of “letter”; number 0 where it says none."""
+    numbered = _PAGE_OF.fullmatch(stem)
+    return (numbered["stem"], int(numbered["number"])) if numbered else (stem, 0)
 
 
 def import_transcripts(
@@ -167,8 +173,10 @@ def import_transcripts(
     files: Iterable[tuple[str, bytes]],
     importer: User | None,
     document: Document | None = None,
+    draft: bool = False,
 ) -> ImportReport:
-    """Store each of ``files`` (name, bytes) with its page; what cannot be taken is reported and the rest goes on."""
+    """Store each of ``files`` (name, bytes) with its page, as another program's ``draft`` or as ground truth; what
+    cannot be taken is reported and the rest goes on."""
     pages = PagesByName(collection, document)
     report = ImportReport()
     taken: dict[tuple[object, int], str] = {}
@@ -184,7 +192,7 @@ def import_transcripts(
                     code="twice",
                 )
             imported = import_transcript(
-                original=original, frame=frame, name=name, data=data, lines=lines, importer=importer
+                original=original, frame=frame, name=name, data=data, lines=lines, importer=importer, draft=draft
             )
             if imported.new and not is_markup(data, name):
                 imported = replace(imported, encoding=decoded(data)[1])
@@ -238,18 +246,25 @@ def check_transcript(name: str, data: bytes) -> int:
 
 
 def import_transcript(
-    *, original: Original, frame: int, name: str, data: bytes, lines: int, importer: User | None
+    *,
+    original: Original,
+    frame: int,
+    name: str,
+    data: bytes,
+    lines: int,
+    importer: User | None,
+    draft: bool = False,
 ) -> Imported:
     """Store a checked transcript as the page's newest and have its words placed as soon as the page is read.
 
-    The same bytes again change nothing. Takes the page lock.
+    The same bytes again change nothing, unless they came as another program's ``draft`` before. Takes the page lock.
     """
     digest = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
         pages = lock_pages_of(original.pk, frame)
         earlier = ImportedTranscript.objects.of_page(original.pk, frame).defer("data")
         last, in_use = earlier.first(), earlier.standing().first()
-        if in_use is not None and in_use.sha256 == digest:
+        if in_use is not None and in_use.sha256 == digest and in_use.draft == draft:
             return Imported(in_use, new=False)
         transcript = ImportedTranscript.objects.create(
             original=original,
@@ -260,6 +275,7 @@ def import_transcript(
             sha256=digest,
             lines=lines,
             importer=importer,
+            draft=draft,
         )
         for page in pages:
             place_if_read(transcript, page)

@@ -22,6 +22,7 @@ from transcription.models import (
     Source,
     TranscriptRevision,
 )
+from transcription.models.transcript import BROUGHT
 from transcription.steps.revise import outranked_by, revise
 
 Entry = dict[str, Any]
@@ -56,7 +57,7 @@ def kept_entries(
         current, entry = place.line.current, accepted.get(place.line_id)
         if current is not None and (current.source == Source.PERSON or _moved(current, transcript)):
             typed[index] = current.text
-        elif current is not None and entry and current.source == Source.IMPORT and current.text == entry["text"]:
+        elif current is not None and entry and current.source in BROUGHT and current.text == entry["text"]:
             kept[index] = entry
     barred = words_in([*kept.values(), *elsewhere])
     for index, text in typed.items():
@@ -75,7 +76,7 @@ def kept_entries(
 
 
 def _moved(current: TranscriptRevision, transcript: ImportedTranscript) -> bool:
-    return current.source == Source.IMPORT and current.layout_id is not None and current.transcript_id == transcript.pk
+    return current.source in BROUGHT and current.layout_id is not None and current.transcript_id == transcript.pk
 
 
 def accepted_before(transcript: ImportedTranscript, places: Sequence[LayoutLine]) -> dict[int, Entry]:
@@ -174,14 +175,15 @@ def _alignment_in_use(page: Page) -> Alignment | None:
 
 
 def transcribe(entries: Sequence[Entry], transcript: ImportedTranscript) -> None:
-    """Make what was accepted the text of its line, unless that comes from a person."""
+    """Make what was accepted the text of its line, unless that outranks it."""
+    source = Source.DRAFT if transcript.draft else Source.IMPORT
     accepted: Mapping[int, str] = {entry["line"]: entry["text"] for entry in entries if entry["accepted"]}
     for line in Line.objects.filter(pk__in=accepted).select_related("current").order_by("pk"):
         current, text = line.current, accepted[line.pk]
-        if current is not None and outranked_by(Source.IMPORT, current):
+        if current is not None and outranked_by(source, current):
             continue
-        if current is None or current.source != Source.IMPORT or current.text != text:
-            revise(line=line, text=text, source=Source.IMPORT, author=transcript.importer, transcript=transcript)
+        if current is None or current.source != source or current.text != text:
+            revise(line=line, text=text, source=source, author=transcript.importer, transcript=transcript)
 
 
 def use_kept(page: Page) -> None:

@@ -13,10 +13,11 @@ from django.db import transaction
 from transcription.errors import BadInput
 from transcription.formats.decode import extract
 from transcription.htr.framing import Framing, reframe, reframe_region
-from transcription.models import Document, Layout, Original, Page, PageState, Part, Work
+from transcription.models import Document, Job, Layout, Original, Page, PageState, Part, TextLayer, Work
 from transcription.models.layout import TURNED
 from transcription.steps import flow
 from transcription.steps.arrange import arrange_pages
+from transcription.steps.beside import take_beside
 from transcription.steps.files import delete_files, local_path, put, scratch_folder
 from transcription.steps.framings import cut_of, framing_of_layout, image_files, pyramid_name, thumbnail_name
 from transcription.steps.layouts import save_layout
@@ -60,10 +61,15 @@ def prepare(work: Work, token: uuid.UUID) -> None:
             locked.pyramid, locked.thumbnail = pyramid, thumbnail
             locked.state = PageState.PREPARED
             locked.save()
+            if extracted.text:
+                TextLayer.objects.update_or_create(
+                    original=original, frame=page.frame, defaults={"text": extracted.text}
+                )
             _begin(locked, extracted.framing, work.lane)
         if renewed:
             arrange_pages(document)
         transaction.on_commit(partial(delete_files, before - {pyramid, thumbnail}))
+    take_beside(original)  # for one that came while the file was being opened, or whose worker was lost just then
 
 
 def _begin(page: Page, framing: Framing, lane: int) -> None:
@@ -77,7 +83,8 @@ def _begin(page: Page, framing: Framing, lane: int) -> None:
         page.save(update_fields=["layout"])
         turned = (framing.frame_turn + framing.turn - before.frame_turn - before.turn) % 4
         keep = page.layout if not turned or is_worked_on(page) else None
-    version = profile_version_of(page.collection)
+    job = Job.objects.filter(original=page.original_id).select_related("profile").first()
+    version = profile_version_of(page.collection, job.profile if job is not None else None)
     flow.start_run(page=page, profile_version=version, layout=keep, lane=lane)
 
 

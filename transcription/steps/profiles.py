@@ -96,14 +96,21 @@ def segmenter_in_use() -> str:
     raise missing or WeightsError("settings.SEGMENTERS names no engine; give at least “classical”.")
 
 
-def profile_version_of(collection: Collection) -> ProfileVersion:
-    """The version that a run of ``collection`` starting now is pinned to."""
-    profile = collection.profile
+def profile_version_of(collection: Collection, asked: Profile | None = None) -> ProfileVersion:
+    """The version that a run of ``collection`` starting now is pinned to: of the profile ``asked`` for, or its own."""
+    profile = asked or collection.profile
     if profile is None:
         return version_at_present(DEFAULT_PROFILE, DEFAULT_STAGES, collection=collection)
     if profile.name in BUNDLED or profile.choice is not None:
-        return version_at_present(profile.name, stages_of(profile), profile.thresholds, collection=collection)
+        # One that any collection may take reads nothing by itself, so that whoever named it can remove it.
+        name = own_profile(collection) if profile.shared else profile.name
+        return version_at_present(name, stages_of(profile), profile.thresholds, collection=collection)
     return profile.versions.latest("number")
+
+
+def own_profile(collection: Collection) -> str:
+    """The name of the profile that belongs to the collection alone."""
+    return f"collection {collection.pk}"
 
 
 def default_profile_version() -> ProfileVersion:
@@ -147,16 +154,21 @@ def bundled_name(stages: list[list[PassRecipe]]) -> str | None:
 def bundled_calibration(version: ProfileVersion) -> dict[str, Any] | None:
     """What Longhand ships for the version's passes; None where that would lie: the passes or their engines differ."""
     reader = reader_of(version)
-    for name, stages in BUNDLED.items():
-        if reader == reader_of(version_at_present(name, stages)):
-            return shipped_calibration(name)
-    return None
+    bundled = (name for name, stages in BUNDLED.items() if reader == _reader_at_present(stages))
+    return next(map(shipped_calibration, bundled), None)
 
 
 def reader_of(version: ProfileVersion) -> str:
     """The digest of what reads with this version, whatever is made of its confidence: passes and their weights."""
     passes = version.stage_passes.values_list("stage", "pass_version__digest", "weight")
     return _reader((stage, digest, weight) for stage, digest, weight in passes)
+
+
+def _reader_at_present(stages: list[list[PassRecipe]]) -> str:
+    """The digest of what reads with these passes at the engines' present state."""
+    return _reader(
+        (number, _digest_at_present(recipe), recipe.weight) for number, stage in enumerate(stages) for recipe in stage
+    )
 
 
 def _reader(passes: Iterable[tuple[int, str, float]]) -> str:
@@ -183,9 +195,7 @@ def version_at_present(
     usual = [DEFAULT_THRESHOLD] * len(stages)
     limits = [*thresholds, *usual[len(thresholds) :]]
     passes = [[(_pass_version(recipe), recipe) for recipe in stage] for stage in stages]
-    reader = _reader(
-        (number, version.digest, recipe.weight) for number, stage in enumerate(passes) for version, recipe in stage
-    )
+    reader = _reader_at_present(stages)
     own = own_calibrations(collection, reader).first() if collection is not None else None
     calibration = own.bundle if own is not None else calibration_for(stages)
     segmenter = segmenter_in_use()
@@ -231,19 +241,22 @@ def version_at_present(
 
 
 def _pass_version(recipe: PassRecipe) -> PassVersion:
-    engine_digest = registry().digest(recipe.engine)
-    digest = _sha256([recipe.recipe, recipe.options, recipe.engine, engine_digest])
     version, _ = PassVersion.objects.get_or_create(
-        digest=digest,
+        digest=_digest_at_present(recipe),
         defaults={
             "name": recipe.name,
             "recipe": recipe.recipe,
             "recipe_options": recipe.options,
             "engine": recipe.engine,
-            "engine_digest": engine_digest,
+            "engine_digest": registry().digest(recipe.engine),
         },
     )
     return version
+
+
+def _digest_at_present(recipe: PassRecipe) -> str:
+    """What tells the pass apart from what it was with other weights, another prompt, other options."""
+    return _sha256([recipe.recipe, recipe.options, recipe.engine, registry().digest(recipe.engine)])
 
 
 def calibration_file(name: str) -> Path:

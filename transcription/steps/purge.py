@@ -7,9 +7,10 @@ from django.db import transaction
 
 from transcription.models import Charge, Collection, Export, Original, Page, Profile, ProfileVersion, Run
 from transcription.steps.append_only import may_delete
-from transcription.steps.choose_passes import own_profile, trial_profile
+from transcription.steps.choose_passes import trial_profile
 from transcription.steps.control import cancel
 from transcription.steps.framings import image_files
+from transcription.steps.profiles import own_profile
 from transcription.steps.search_index import forget_collection
 
 

@@ -20,12 +20,14 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from transcription.errors import LonghandError, LostLease, TransientError
+from transcription.errors import LonghandError, LostLease, NotAnswered, TransientError
 from transcription.models import Failure, Lane, Page, Queue, Step, Work, WorkState
 from transcription.steps.bell import ring_on_commit
 
 MAX_INTERRUPTIONS = 3  # workers lost while they had nothing else in hand
 MAX_ATTEMPTS = 3  # errors that may pass
+MAX_FETCHES = 7  # other people's servers are away for minutes, not for seconds
+FETCH_PAUSE = 5.0  # seconds before the second try, then twice as long each time
 _FREED: dict[str, None] = {"token": None, "lease_until": None}
 QUEUE_OF_STEP = dict.fromkeys(Step, Queue.CPU) | dict.fromkeys([Step.SEGMENT, Step.RECOGNIZE, Step.ALIGN], Queue.ENGINE)
 
@@ -132,7 +134,9 @@ def claim(*, queue: Queue, worker: str, limit: int, engine_digests: Sequence[str
                     cursor.execute(_SERVED, {"collection": chosen[0]})
             if ids:
                 rows = Work.objects.filter(pk__in=ids, token=token)
-                rows = rows.select_related("collection", "pass_version", "run", "page", "original").order_by("pk")
+                rows = rows.select_related(
+                    "collection", "pass_version", "run", "page", "original", "manifest__upload"
+                ).order_by("pk")
                 return Claim(token, tuple(rows))
             passed_over.append(chosen[0])
     return None
@@ -211,10 +215,9 @@ def fail(
         page = _locked_page(work)
         ours = Work.objects.filter(pk=work.pk, token=token, state=WorkState.RUNNING)
         attempts = work.attempts + 1
-        if isinstance(error, TransientError) and attempts < MAX_ATTEMPTS:
-            changed = ours.update(
-                **_FREED, state=WorkState.QUEUED, attempts=attempts, not_before=Now() + timedelta(seconds=2.0**attempts)
-            )
+        if isinstance(error, TransientError) and attempts < (MAX_FETCHES if work.step == Step.FETCH else MAX_ATTEMPTS):
+            later = Now() + timedelta(seconds=_pause(work, error, attempts))
+            changed = ours.update(**_FREED, state=WorkState.QUEUED, attempts=attempts, not_before=later)
             given_up = False
         else:
             changed = ours.update(**_FREED, state=WorkState.FAILED, attempts=attempts, ended_at=Now())
@@ -225,6 +228,12 @@ def fail(
         if not changed:
             raise LostLease(f"Work {work.pk} was given to another worker; its error is dropped.")
     return given_up
+
+
+def _pause(work: Work, error: TransientError, attempts: int) -> float:
+    """Seconds until the next try: longer each time, and as long as a server asked for."""
+    usual = FETCH_PAUSE * 2.0 ** (attempts - 1) if work.step == Step.FETCH else 2.0**attempts
+    return max(usual, error.pause or 0.0) if isinstance(error, NotAnswered) else usual
 
 
 def postpone(

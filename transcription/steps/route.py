@@ -27,12 +27,15 @@ from transcription.steps.draw_audits import draw_machine_audit
 from transcription.steps.material import material_of
 from transcription.steps.promises import open_promise, promise_for, weigh_now_and_then
 from transcription.steps.queue import finishing
+from transcription.steps.settle_job import settle_job
+from transcription.steps.usefulness import weigh
 
 NO_LINES = "no-lines"
 BLANK_PAGE = "blank-page"
 NO_TEXT = "no-text"
 PASS_MISSING = "pass-missing"
 TRANSCRIPT_UNPLACED = "transcript-unplaced"
+DRAFT_BROUGHT = "draft-brought"
 TEXT_DISPLACED = "text-displaced"
 LINES_REPAIRED = "lines-repaired"
 
@@ -89,7 +92,10 @@ def _settle(page: Page, outcome: str) -> None:
     else:
         page.state = PageState.IN_REVIEW if outcome == RouteDecision.Outcome.REVIEW else PageState.ACCEPTED
     page.save(update_fields=["state", "changed_at"])
-    Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now())
+    if page.state == PageState.IN_REVIEW:
+        weigh([page.pk])
+    if Page.objects.filter(pk=page.pk, finished_at=None).update(finished_at=Now()):
+        settle_job(page.original_id)
 
 
 def failed_checks(run: Run) -> list[str]:
@@ -125,7 +131,9 @@ def is_blank_page(run: Run) -> bool:
 
 def transcript_checks(run: Run) -> list[str]:
     """Words that somebody brought for this page and that no line was found for are on the page or are not: a person
-    must look."""
+    must look. So at all that another program wrote."""
     standing = Alignment.objects.filter(run=run, transcript__withdrawn_at=None)
-    latest = standing.order_by("-transcript__number").first()
-    return [TRANSCRIPT_UNPLACED] if latest is not None and latest.unplaced else []
+    latest = standing.order_by("-transcript__number").select_related("transcript").defer("transcript__data").first()
+    if latest is None:
+        return []
+    return [TRANSCRIPT_UNPLACED] * bool(latest.unplaced) + [DRAFT_BROUGHT] * latest.transcript.draft

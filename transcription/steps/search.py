@@ -142,8 +142,9 @@ def search(
     similar: bool | None = None,
     after: str = "",
     size: int = PAGE_SIZE,
+    within: QuerySet[Collection] | None = None,
 ) -> Found:
-    """Lines of collections visible to ``user`` in which what they typed is found.
+    """Lines of collections visible to ``user``, or of those ``within``, in which what they typed is found.
 
     ``similar`` spellings follow where ``text`` itself fills no page (None), always (True) or never (False). Any text
     is a query. Raises SearchTooLong.
@@ -160,7 +161,7 @@ def search(
                     "SELECT set_config('statement_timeout', %s, true), set_config('jit', 'off', true)",
                     [f"{_PATIENCE_SECONDS}s"],
                 )
-            return _search(_prepared(user, query, filters), similar=similar, key=_read_key(after), size=size)
+            return _search(_prepared(user, query, filters, within), similar=similar, key=_read_key(after), size=size)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
             raise
@@ -169,13 +170,15 @@ def search(
         ) from error
 
 
-def _prepared(user: User | AnonymousUser, query: Query, filters: Filters) -> _Search:
-    visible = Collection.objects.visible_to(user)
+def _prepared(
+    user: User | AnonymousUser, query: Query, filters: Filters, within: QuerySet[Collection] | None
+) -> _Search:
+    visible = within if within is not None else Collection.objects.visible_to(user)
     if filters.collection is not None:
         visible = visible.filter(pk=filters.collection)
     rows = SearchLine.objects.all()
     collections = None
-    if filters.collection is not None or not user.is_superuser:
+    if filters.collection is not None or within is not None or not user.is_superuser:
         collections = list(visible.values_list("pk", flat=True))
         rows = (
             rows.filter(collection_id=collections[0])

@@ -15,14 +15,13 @@ from django.db.models import Q
 
 from transcription.htr.search_query import Query, parse
 from transcription.htr.search_words import LineWord, Other, words_of_line
-from transcription.htr.text_places import spans_of
+from transcription.htr.text_places import spans_of_characters
 from transcription.models import LayoutLine, Page, SearchLine, TranscriptRevision, Vote
 from transcription.steps.search import Found, FoundLine, Level
 from transcription.steps.search_index import texts_of
 from transcription.steps.similar_words import spellings_in
 
 Span = tuple[float, float]
-_COLUMNS = 10_000  # of a line's image, to say where its characters stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def hits_of(
     found: set[int] = set()
     for term in query.terms:
         found |= term.places(said, similar) or term.places(read, similar)
-    places = spans_of_characters(text, vote)
+    places = spans_of_characters(text, vote.words if vote is not None else ())
     hits = []
     for index in sorted(found):
         word = words[index]
@@ -157,21 +156,6 @@ def _holds(query: Query, level: Level, words: Sequence[LineWord], similar: Mappi
     """Whether a line has every term of ``query``."""
     line = [word.said if level == Level.TEXT else (*word.said, *word.otherwise) for word in words]
     return all(term.places(line, similar) for term in query.terms)
-
-
-def spans_of_characters(text: str, vote: Vote | None) -> list[Span]:
-    """Where each character of ``text`` stands, as shares of the line's image: by the places of the words that were
-    read, else evenly."""
-    seen, columns = "", list[int]()
-    for word in vote.words if vote is not None else ():
-        if word.get("span") and word["text"]:
-            start, end = word["span"]
-            letters = len(word["text"])
-            seen += word["text"]
-            columns += [round(_COLUMNS * (start + (end - start) * (k + 0.5) / letters)) for k in range(letters)]
-    steady = all(before <= after for before, after in itertools.pairwise(columns))
-    spans = spans_of(text, seen, columns, _COLUMNS) if steady else []
-    return spans or [(k / len(text), (k + 1) / len(text)) for k in range(len(text))]
 
 
 def _places(rows: Sequence[SearchLine], pages: Mapping[int, Page]) -> dict[int, LayoutLine]:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from django.conf import settings
@@ -16,8 +16,9 @@ from django.db import connection, transaction
 
 from transcription.errors import BadInput
 from transcription.formats.decode import accepted_kind
-from transcription.formats.kinds import safe_name
-from transcription.models import Collection, Document, Lane, Original, Step, Upload
+from transcription.formats.kinds import ARCHIVES, Kind, safe_name
+from transcription.models import BesideTranscript, Collection, Document, Lane, Original, Step, Upload
+from transcription.steps.beside import is_beside, loose_title, receive_beside
 from transcription.steps.files import put, scratch_folder
 from transcription.steps.queue import enqueue
 
@@ -26,10 +27,12 @@ CHUNK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a file: an original, or, for bytes the collection already holds, the one it equals."""
+    """What became of a file: an original, or, for bytes the collection already holds, the one it equals; or a
+    transcript of scans that come with it."""
 
     original: Original | None
     duplicate_of: Original | None = None
+    beside: BesideTranscript | None = None
 
 
 def receive_file(
@@ -40,6 +43,7 @@ def receive_file(
     stream: BinaryIO,
     document_title: str = "",
     keep_duplicate: bool = False,
+    lane: Lane = Lane.BULK,
 ) -> Received:
     """Store ``stream`` byte for byte as an original of ``collection`` and queue its opening.
 
@@ -48,12 +52,14 @@ def receive_file(
     too large, of no known kind.
     """
     name = safe_name(name)
+    if is_beside(name, upload):
+        return Received(None, beside=receive_beside(upload=upload, name=name, stream=stream, folder=document_title))
     handle, temporary_name = tempfile.mkstemp(dir=scratch_folder(), prefix="receiving-")
     temporary = Path(temporary_name)
     try:
         with os.fdopen(handle, "wb") as file:
             digest, size = _copy(stream, file, name)
-        kind = accepted_kind(temporary, name)
+        kind = accepted_kind(temporary, name, archives=True)
         duplicate = collection.originals.filter(sha256=digest).first()
         if duplicate is not None and not keep_duplicate:
             return Received(None, duplicate)
@@ -63,9 +69,7 @@ def receive_file(
         put(temporary, original.file)
     finally:
         temporary.unlink(missing_ok=True)
-    title = document_title or (
-        name if kind.value in {"pdf", "tiff"} else f"Upload of {upload.created_at:%Y-%m-%d %H:%M}"
-    )
+    title = document_title or _title_of(name, kind, upload)
     with transaction.atomic():
         _wait_for_same_bytes(collection, digest)
         # Looked for again: four files at a time arrive, and their twin may have been stored meanwhile.
@@ -75,8 +79,15 @@ def receive_file(
             return Received(None, duplicate)
         original.document = _document(collection, title)
         original.save(force_insert=True)
-        enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=Lane.BULK, original_id=original.pk)
+        enqueue(step=Step.UNPACK, collection_id=collection.pk, lane=lane, original_id=original.pk)
     return Received(original, duplicate)
+
+
+def _title_of(name: str, kind: Kind, upload: Upload) -> str:
+    """What the document of a file is called that came in no folder."""
+    if kind in ARCHIVES:
+        return PurePosixPath(name).stem
+    return name if kind in {Kind.PDF, Kind.TIFF} else loose_title(upload)
 
 
 def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> tuple[str, int]:

@@ -1,5 +1,5 @@
 """The sweeper: frees leases that ran out, rings for work that nobody was called to, indexes changed pages for search,
-brings the counts of reports up to date.
+keeps the order of the review queue, brings the counts of reports up to date.
 
 A plain process, not a Celery task: it must run while the broker is down. Several may run at once; rows are locked.
 """
@@ -23,11 +23,13 @@ from transcription.models import Collection, Page, Queue, Work, WorkState
 from transcription.steps import flow
 from transcription.steps.bell import ring
 from transcription.steps.calibrate import ask_where_due
+from transcription.steps.export import expire_exports
 from transcription.steps.judge_pages import judge_marked
 from transcription.steps.queue import MAX_INTERRUPTIONS, record_failure
 from transcription.steps.rollups import fold
 from transcription.steps.search_index import settle_marks
 from transcription.steps.trials import forget_trials
+from transcription.steps.usefulness import keep_weighed
 from transcription.steps.workers import forget_workers
 
 logger = logging.getLogger(__name__)
@@ -54,9 +56,11 @@ def sweep_once() -> Swept:
         freed += outcome == WorkState.QUEUED
         set_aside += outcome == WorkState.FAILED
     ask_where_due()
+    keep_weighed()
     rung = tuple(queue for queue in Queue.values if _is_due(queue) and ring(queue, insist=True))
     forget_workers()
     forget_trials()
+    expire_exports()
     return Swept(freed, set_aside, rung)
 
 

@@ -1,23 +1,31 @@
-"""Open an original: how many pages it holds; make a page row for each and queue their preparation."""
+"""Open an original: how many pages it holds; make a page row for each and queue their preparation. What it holds in
+turn, where it is an archive, become originals themselves."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db.models import Max
 
 from transcription.formats.decode import Limits, probe
+from transcription.formats.kinds import ARCHIVES
 from transcription.models import Document, Page, Step, Work
 from transcription.steps.arrange import arrange_pages
+from transcription.steps.beside import take_beside
 from transcription.steps.files import local_path
+from transcription.steps.open_archive import open_archive
 from transcription.steps.queue import enqueue, finishing
 
 
-def unpack(work: Work, token: uuid.UUID) -> None:
+def unpack(work: Work, token: uuid.UUID, progress: Callable[[], None]) -> None:
     """Probe the file in a throw-away process, then write its pages. Raises BadInput for what cannot be opened."""
     original = work.original
     assert original is not None
+    if original.kind in ARCHIVES:
+        open_archive(work, original, token, progress)
+        return
     with local_path(original.file) as path:
         info = probe(path, original.name, limits())
     with finishing(work, token):
@@ -41,6 +49,7 @@ def unpack(work: Work, token: uuid.UUID) -> None:
         for page in pages:
             enqueue(step=Step.PREPARE, collection_id=work.collection_id, lane=work.lane, page_id=page.pk)
         arrange_pages(document)
+    take_beside(original)
 
 
 def limits() -> Limits:

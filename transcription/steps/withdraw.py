@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from transcription.htr.confidence import page_confidence
 from transcription.models import ImportedTranscript, Line, Page, Source
 from transcription.models.page import FINISHED_STATES
+from transcription.models.transcript import BROUGHT
 from transcription.steps.import_transcripts import lock_pages_of, place_if_read
 from transcription.steps.revise import revise
 from transcription.steps.route import decide_again
@@ -38,7 +39,7 @@ def withdraw_transcript(transcript: ImportedTranscript, *, by: User) -> Imported
 
 def _give_back(page: Page, transcript: ImportedTranscript) -> None:
     votes = page.run.votes.latest_by_line() if page.run is not None else {}
-    placed = Line.objects.filter(page=page, current__source=Source.IMPORT, current__transcript=transcript)
+    placed = Line.objects.filter(page=page, current__source__in=BROUGHT, current__transcript=transcript)
     for line in placed.select_related("current").order_by("pk"):
         vote = votes.get(line.pk)
         revise(line=line, text=vote.text if vote is not None else "", source=Source.VOTE, vote=vote)

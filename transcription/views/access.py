@@ -47,7 +47,7 @@ def collection_or_404(request: SignedInRequest, pk: int, role: Role = Role.STAFF
 
 
 def page_or_404(request: SignedInRequest, pk: int, role: Role = Role.STAFF) -> Page:
-    pages = Page.objects.visible_to(request.user, role).select_related("collection", "document", "original")
+    pages = Page.objects.visible_to(request.user, role).select_related("collection", "document", "original__container")
     return get_object_or_404(pages, pk=pk)
 
 

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from transcription.models import Collection, Document, Failure, Page, PageState, Role
+from transcription.models.keyset import Slice, paged
 from transcription.models.page import PageQuerySet
 from transcription.steps.control import retry
 from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
-from transcription.views.keyset import Slice, paged
 from transcription.views.overview import segments
 from transcription.views.promise import note_of
 from transcription.views.vocabulary import stale_pages

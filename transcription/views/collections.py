@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from transcription.errors import PermanentError
 from transcription.forms import CollectionForm
 from transcription.models import Collection, Failure, Page, PageState, Role
+from transcription.models.keyset import paged
 from transcription.steps.create import create_collection
 from transcription.steps.sample import reset_demo, start_empty
 from transcription.views.access import SignedInRequest, signed_in
-from transcription.views.keyset import paged
 from transcription.views.overview import collection_rows, with_review_count
 
 PAGE_SIZE = 20

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from transcription.errors import PermanentError
 from transcription.formats.pyramid import DZI_OVERLAP, DZI_TILE, dzi_tile
-from transcription.models import LayoutLine, Page, PageState, Part, Role
+from transcription.models import LayoutLine, Page, PageState, Part, Role, TextLayer
 from transcription.steps.files import local_path
 from transcription.steps.placement import other_half
 from transcription.steps.reread import changes_since_reading
@@ -44,6 +44,7 @@ def page_view(request: SignedInRequest, pk: int) -> HttpResponse:
         "collection": page.collection,
         "lines": lines,
         "brought": brought_for(page),
+        "text_layer": TextLayer.objects.filter(original=page.original_id, frame=page.frame).first(),
         "displaced": displaced_of(page),
         "unplaced_readings": unplaced_readings(page),
         "passes": run_passes(page),

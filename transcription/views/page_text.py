@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transcription.models import Check, Page, PageState, PassVersion, Reading, Source, TranscriptRevision, Vote
+from transcription.models.transcript import BROUGHT
 
 # Under these a word is marked: first as doubtful, then as probably wrong.
 DOUBTFUL = 0.7
@@ -55,7 +56,7 @@ class LineText:
     @property
     def brought(self) -> bool:
         """Whether the text was placed from a transcript that somebody brought."""
-        return self.revision is not None and self.revision.source == Source.IMPORT
+        return self.revision is not None and self.revision.source in BROUGHT
 
     @property
     def replaced(self) -> bool:

@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from transcription.models import Alignment, Collection, Document, Failure, ImportedTranscript, Page, Step
 from transcription.models.imported import ImportedTranscriptQuerySet
+from transcription.models.keyset import Slice, paged
 from transcription.steps.import_transcripts import LARGEST_FILE, ImportReport, import_transcripts
 from transcription.steps.withdraw import withdraw_transcript
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in
 from transcription.views.brought import Brought
-from transcription.views.keyset import Slice, paged
 from transcription.views.page import SANDBOX
 from transcription.views.upload_report import take_report
 

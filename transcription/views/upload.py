@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
@@ -17,14 +17,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from transcription.errors import BadInput
-from transcription.formats.kinds import safe_name
-from transcription.models import Collection, Failure, Original, Step, Upload, Work, WorkState
+from transcription.formats.kinds import ARCHIVES, safe_name
+from transcription.models import Beside, BesideTranscript, Collection, Failure, Original, Step, Upload, Work, WorkState
+from transcription.steps.beside import beside_counts, why_waiting
 from transcription.steps.progress import collection_progress
 from transcription.steps.store import Received, receive_file
 from transcription.views.access import SignedInRequest, collection_or_404, signed_in, upload_or_404
 
 NAME_HEADER, FOLDER_HEADER, KEEP_HEADER = "X-File-Name", "X-Folder-Name", "X-Keep-Duplicate"
 FAILURES_SHOWN = 50
+TOLD = 50
 
 
 class RequestBody:
@@ -71,6 +73,7 @@ def _screen(request: SignedInRequest, collection: Collection, upload: Upload | N
         "section": "collections",
         "collection": collection,
         "upload": upload,
+        "transcript_choices": Beside.choices,
         "limit_mb": settings.MAX_FILE_BYTES // 2**20,
         "limits": {
             "start": reverse("transcription:upload_start", args=[collection.pk]),
@@ -86,9 +89,15 @@ def _screen(request: SignedInRequest, collection: Collection, upload: Upload | N
 @require_POST
 @signed_in
 def upload_start(request: SignedInRequest, pk: int) -> JsonResponse:
-    """Begin an upload; answers where its files and its status are."""
+    """Begin an upload; answers where its files and its status are. ``transcripts`` says what .txt, PAGE and ALTO files
+    beside the scans are: truth, draft, or nothing for refusing them."""
     collection = collection_or_404(request, pk)
-    upload = Upload.objects.create(collection=collection, uploader=request.user)
+    transcripts = request.POST.get("transcripts", Beside.LEFT_OUT)
+    upload = Upload.objects.create(
+        collection=collection,
+        uploader=request.user,
+        transcripts=transcripts if transcripts in Beside.values else Beside.LEFT_OUT,
+    )
     places = {name: reverse(f"transcription:{view}", args=[upload.pk]) for name, view in _PLACES.items()}
     return JsonResponse({"id": str(upload.pk)} | places, status=201)
 
@@ -141,7 +150,7 @@ def _rejected(name: str, error: BadInput) -> JsonResponse:
 
 
 def _accepted(upload: Upload, name: str, received: Received) -> JsonResponse:
-    if received.original is not None:
+    if received.original is not None or received.beside is not None:
         return JsonResponse({"status": "stored", "name": name, "message": "", "code": ""})
     other = cast(Original, received.duplicate_of)
     # The same file under the same name is an upload that is continued, or an answer that got lost: no problem to show.
@@ -166,6 +175,7 @@ def _status(upload: Upload) -> dict[str, object]:
     received = Original.objects.filter(upload=upload)
     of_upload = Q(original__in=received) | Q(page__original__in=received, step=Step.PREPARE)
     failures = Failure.objects.open().filter(of_upload).select_related("original", "page__original")
+    counts = beside_counts(upload)
     waiting = Work.objects.filter(of_upload, state__in=[WorkState.QUEUED, WorkState.RUNNING]).count()
     return {
         "upload": upload,
@@ -174,7 +184,22 @@ def _status(upload: Upload) -> dict[str, object]:
         "opened": received.filter(frames__isnull=False).count(),
         "pages": received.aggregate(pages=Sum("frames"))["pages"] or 0,
         "waiting": waiting,
+        "beside": counts,
+        "beside_total": sum(counts.values()),
+        "told": _not_taken(upload, received, settled=not waiting),
         "failures": failures[:FAILURES_SHOWN],
         "failure_count": failures.count(),
         "reason": collection_progress(upload.collection).waiting_reason if waiting else "",
     }
+
+
+def _not_taken(upload: Upload, received: QuerySet[Original], *, settled: bool) -> list[str]:
+    """Sentences about what of the upload was left: in its archives, and transcripts; those that still may find their
+    scan only once nothing is being opened any more (``settled``)."""
+    of_archives = received.filter(kind__in=ARCHIVES).exclude(remarks=[]).values_list("remarks", flat=True)
+    told = [remark["message"] for remarks in of_archives for remark in remarks]
+    state = BesideTranscript.State
+    told += upload.beside.filter(state=state.REFUSED).values_list("message", flat=True)[:TOLD]
+    if settled:
+        told += map(why_waiting, upload.beside.filter(state=state.WAITING).order_by("pk")[:TOLD])
+    return told[:TOLD]

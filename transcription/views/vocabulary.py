@@ -20,6 +20,7 @@ from transcription.errors import BadInput
 from transcription.formats.word_list import LARGEST_FILE, LineProblem, WordEntry, WordList, read_word_list, write_csv
 from transcription.forms import TermForm
 from transcription.models import Collection, Role, Term, TermKind
+from transcription.models.keyset import paged
 from transcription.steps.vocabulary import (
     Merged,
     merge_terms,
@@ -29,7 +30,6 @@ from transcription.steps.vocabulary import (
     sort_key,
 )
 from transcription.views.access import SignedInRequest, collection_or_404, holds, signed_in
-from transcription.views.keyset import paged
 from transcription.views.reading_again import read_again
 from transcription.views.upload_report import take_report
 

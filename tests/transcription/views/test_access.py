@@ -51,6 +51,8 @@ OF_COLLECTION = {
     "promise": ("get", Role.ADMIN, 200),
     "transcripts": ("get", Role.STAFF, 200),
     "transcripts_upload": ("post", Role.STAFF, 422),
+    "manifest_new": ("get", Role.STAFF, 200),
+    "manifest_list": ("get", Role.STAFF, 286),
     "upload_new": ("get", Role.STAFF, 200),
     "upload_start": ("post", Role.STAFF, 201),
     "exports": ("get", Role.STAFF, 200),
@@ -79,6 +81,9 @@ OF_OTHERS = {
     "page": ("get", Role.STAFF, 200),
     "word_why": ("get", Role.STAFF, 404),  # this vote has no words; they are tested in test_word
     "page_tile": ("get", Role.STAFF, 404),  # this page has no pyramid; images are tested in test_page
+    "iiif_image": ("get", Role.STAFF, 303),
+    "iiif_info": ("get", Role.STAFF, 404),
+    "iiif_region": ("get", Role.STAFF, 404),
     "page_thumbnail": ("get", Role.STAFF, 200),
     "original_download": ("get", Role.STAFF, 200),
 }
@@ -134,6 +139,9 @@ def target(collection: Collection) -> Callable[[str], Target]:
         "word_why": lambda: [place.line_id, 99],
         "page": lambda: [page.pk],
         "page_tile": lambda: [page.pk, 0, 0, 0],
+        "iiif_image": lambda: [page.pk],
+        "iiif_info": lambda: [page.pk],
+        "iiif_region": lambda: [page.pk, "full", "max", "0", "default.jpg"],
         "page_thumbnail": lambda: [page.pk],
         "original_download": lambda: [page.original.pk],
     }

@@ -1,6 +1,5 @@
-"""`manage.py bench [--engines | --segmenters | --trocr | --llama | --vote | --recognize | --search | --reports]`: what
-the parts of reading cost on this machine, and how recogniser, segmenters and vote stand beside others, on pages and
-lines drawn here; with --search what a search costs, with --reports what a report does. JSON."""
+"""`manage.py bench [--PART]`: what the parts of Longhand cost on this machine, beside others or beside themselves, on
+pages and lines drawn here. JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +8,8 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from transcription.htr import voting
 from transcription.htr.crop import cut_line
 from transcription.htr.enhance import RECIPES, enhance
 from transcription.htr.records import Hints, LineImage, ReadingRecord
+from transcription.management.door_benchmark import measure_fuzz, measure_prepare
+from transcription.management.export_benchmark import measure_export
 from transcription.management.recognize_benchmark import measure_recognize
 from transcription.management.reports_benchmark import measure_reports
+from transcription.management.review_benchmark import measure_review
 from transcription.management.search_benchmark import measure_search
 from transcription.steps.profiles import registry, segmenter_in_use
 from transcription.steps.segment import LOOK_SIDE
@@ -37,6 +40,54 @@ from transcription.training.trocr_benchmarks import measure_trocr
 from transcription.training.vote_benchmarks import measure_vote
 
 PAGES = 6
+Say = Callable[[str], object]
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What can be measured by itself: ``measure(options, folder, say)`` gives values for JSON; the folder is empty and
+    thrown away."""
+
+    help: str
+    measure: Callable[[Options, Path, Say], dict[str, Any]]
+
+
+PARTS = {
+    "vote": Part("the vote, beside crowd-kit's ROVER", lambda asked, _, __: measure_vote(rounds=asked["runs"])),
+    "trocr": Part(
+        "trocr against loops around transformers' generate", lambda asked, _, __: measure_trocr(rounds=asked["runs"])
+    ),
+    "search": Part(
+        "searches among --lines lines, in minutes",
+        lambda asked, _, say: measure_search(lines=asked["lines"], queries=20 * asked["runs"], say=say),
+    ),
+    "prepare": Part(
+        "preparing pages beside pyvips' own pyramid",
+        lambda asked, folder, _: measure_prepare(folder, rounds=asked["runs"]),
+    ),
+    "fuzz": Part(
+        "files with flipped bits through the door, in minutes", lambda _, folder, __: measure_fuzz(folder / "longhand")
+    ),
+    "export": Part(
+        "exports of a hundredth of --pages pages, in minutes",
+        lambda asked, _, say: measure_export(pages=asked["pages"] // 100, say=say),
+    ),
+    "review": Part(
+        "--reviewers people at work for --seconds among a fiftieth of --pages and among all of them",
+        lambda asked, folder, say: measure_review(
+            folder,
+            reviewers=asked["reviewers"],
+            seconds=asked["seconds"],
+            sizes=[asked["pages"] // 50, asked["pages"]],
+            say=say,
+        ),
+    ),
+    "reports": Part(
+        "reports on --pages pages, in minutes",
+        lambda asked, _, say: measure_reports(pages=asked["pages"], runs=asked["runs"], say=say),
+    ),
+}
 
 
 class Command(BaseCommand):
@@ -51,8 +102,7 @@ class Command(BaseCommand):
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--engines", action="store_true", help="only the engines against each other")
         only.add_argument("--segmenters", action="store_true", help="only the segmenters against each other")
-        only.add_argument("--trocr", action="store_true", help="only trocr against loops around transformers' generate")
-        only.add_argument("--search", action="store_true", help="only searches among --lines lines, in minutes")
+        only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
         only.add_argument(
             "--recognize",
             nargs="?",
@@ -61,54 +111,31 @@ class Command(BaseCommand):
             help="only the recognize step against its engine alone, on drawn pages or the images of a folder;"
             " starts servers of its own for it",
         )
-        only.add_argument("--llama", action="store_true", help="only llama.cpp: texts side by side against one by one")
-        only.add_argument("--vote", action="store_true", help="only the vote, beside crowd-kit's ROVER")
-        only.add_argument("--reports", action="store_true", help="only reports on --pages pages, in minutes")
+        for name, part in PARTS.items():
+            only.add_argument(f"--{name}", action="store_true", help=f"only {part.help}")
         parser.add_argument("--lines", type=int, default=1_000_000)
         parser.add_argument("--pages", type=int, default=1_000_000)
+        parser.add_argument("--reviewers", type=int, default=50)
+        parser.add_argument("--seconds", type=float, default=300)
 
-    def handle(
-        self,
-        *,
-        runs: int,
-        engines: bool,
-        segmenters: bool,
-        trocr: bool,
-        llama: bool,
-        recognize: str | None,
-        **options: Any,
-    ) -> None:
-        if options["vote"]:
-            report = {"machine": _machine(), "vote": measure_vote(rounds=runs)}
-            self.stdout.write(json.dumps(report, indent=2))
-            return
-        if options["search"]:
-            found = measure_search(lines=options["lines"], queries=20 * runs, say=self.stderr.write)
-            self.stdout.write(json.dumps({"machine": _machine(), "search": found}, indent=2))
-            return
-        if options["reports"]:
-            found = measure_reports(pages=options["pages"], runs=runs, say=self.stderr.write)
-            self.stdout.write(json.dumps({"machine": _machine(), "reports": found}, indent=2))
-            return
-        if trocr:
-            report = {"machine": _machine(), "trocr": measure_trocr(rounds=runs)}
-            self.stdout.write(json.dumps(report, indent=2))
-            return
-        only = "engines" if engines else "segmenters" if segmenters else ""
-        with tempfile.TemporaryDirectory() as folder:
-            if recognize is not None:
-                scans = _images_in(Path(recognize)) if recognize else _drawn(Path(folder) / "scans")
-                measured = measure_recognize(Path(folder) / "longhand", scans, rounds=runs)
-                self.stdout.write(json.dumps({"machine": _machine(), "recognize": measured}, indent=2))
-                return
-            if llama:
-                report = {"machine": _machine()} | _llama(Path(folder), runs)
-                self.stdout.write(json.dumps(report, indent=2))
-                return
-            report = {"machine": _machine()} | _measure(Path(folder), runs, only=only)
-            if not only:
-                report |= _llama(Path(folder), runs) | {"vote": measure_vote(rounds=runs)}
+    def handle(self, **asked: Any) -> None:
+        with tempfile.TemporaryDirectory(prefix="longhand-bench-") as folder:
+            report = {"machine": _machine()} | self._measured(asked, Path(folder))
         self.stdout.write(json.dumps(report, indent=2))
+
+    def _measured(self, asked: Options, folder: Path) -> dict[str, Any]:
+        for name, part in PARTS.items():
+            if asked[name]:
+                return {name: part.measure(asked, folder, self.stderr.write)}
+        runs = asked["runs"]
+        if asked["recognize"] is not None:
+            scans = _images_in(Path(asked["recognize"])) if asked["recognize"] else _drawn(folder / "scans")
+            return {"recognize": measure_recognize(folder / "longhand", scans, rounds=runs)}
+        if asked["llama"]:
+            return _llama(folder, runs)
+        only = "engines" if asked["engines"] else "segmenters" if asked["segmenters"] else ""
+        measured = _measure(folder, runs, only=only)
+        return measured if only else measured | _llama(folder, runs) | {"vote": measure_vote(rounds=runs)}
 
 
 def _machine() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,14 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from transcription.errors import BadInput
-from transcription.models import Collection, Upload
-from transcription.steps.create import create_collection
+from transcription.management.collections import (
+    add_collection_arguments,
+    collection_called,
+    wait_until_read,
+    who_sees,
+)
+from transcription.models import Beside, Collection, Upload
 from transcription.steps.import_transcripts import LARGEST_FILE, SUFFIXES, import_transcripts
-from transcription.steps.progress import CollectionProgress, collection_progress
 from transcription.steps.store import receive_file
 
 SKIPPED = {".xml", ".txt", ".tsv", ".csv", ".json", ".md"}  # what stands beside scans
@@ -26,42 +29,34 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path)
-        parser.add_argument("--collection", required=True, help="title; made when there is none")
-        parser.add_argument("--owner", help="user name of the new collection's admin (default: the first superuser)")
+        add_collection_arguments(parser)
         parser.add_argument(
-            "--transcripts", action="store_true", help="take .txt, PAGE and ALTO files of the same name along"
+            "--transcripts",
+            nargs="?",
+            const=Beside.TRUTH,
+            choices=[Beside.TRUTH, Beside.DRAFT],
+            default=Beside.LEFT_OUT,
+            help="take .txt, PAGE and ALTO files of the same name along, as ground truth or as drafts",
         )
-        parser.add_argument("--wait", action="store_true", help="until every page is read; workers must be running")
-        parser.add_argument("--seconds", type=float, default=86_400, help="longest wait")
 
     def handle(
         self, *, path: Path, collection: str, owner: str | None, wait: bool, seconds: float, **more: Any
     ) -> None:
         if not path.is_dir():
             raise CommandError(f"{path} is not a folder.")
-        target = self._collection(collection, owner)
-        upload = Upload.objects.create(collection=target)
+        target = collection_called(collection, owner)
+        upload = Upload.objects.create(collection=target, transcripts=more["transcripts"])
         report: dict[str, Any] = {"collection": target.pk, "stored": 0, "duplicates": [], "rejected": []}
         for file in sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_beside(entry)):
             self._receive(file, path, target, upload, report)
         if more["transcripts"]:
-            self._take_transcripts(path, target, owner, report)
+            draft = more["transcripts"] == Beside.DRAFT
+            self._take_transcripts(path, target, owner, report, draft=draft)
         if wait:
-            self._wait(target, seconds)
-            progress = collection_progress(target)
+            progress = wait_until_read(target, seconds, self.stderr.write)
             report |= {"pages": progress.pages, "finished": progress.finished, "failures": progress.failures}
         self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
-        self.stderr.write(_who_sees(target))
-
-    def _collection(self, title: str, owner: str | None) -> Collection:
-        existing = Collection.objects.filter(title=title).first()
-        if existing is not None:
-            return existing
-        users = User.objects.filter(username=owner) if owner else User.objects.filter(is_superuser=True)
-        user = users.order_by("pk").first()
-        if owner and user is None:
-            raise CommandError(f"There is no user “{owner}”; make one with manage.py createsuperuser.")
-        return create_collection(title=title, owner=user)
+        self.stderr.write(who_sees(target))
 
     def _receive(self, file: Path, root: Path, target: Collection, upload: Upload, report: dict[str, Any]) -> None:
         title = _document_title(file, root)
@@ -78,7 +73,9 @@ class Command(BaseCommand):
         else:
             report["stored"] += 1
 
-    def _take_transcripts(self, root: Path, target: Collection, owner: str | None, report: dict[str, Any]) -> None:
+    def _take_transcripts(
+        self, root: Path, target: Collection, owner: str | None, report: dict[str, Any], *, draft: bool
+    ) -> None:
         """Each folder's transcripts belong to its own scans."""
         report |= {"transcripts": 0, "transcripts_known": 0, "remarks": []}
         importer = User.objects.filter(username=owner).first() if owner else None
@@ -88,45 +85,15 @@ class Command(BaseCommand):
         for title, files in folders.items():
             document = target.documents.filter(title=title[:250]).first()
             named = ((file.name, _beginning(file)) for file in files)
-            taken = import_transcripts(collection=target, files=named, importer=importer, document=document)
+            taken = import_transcripts(
+                collection=target, files=named, importer=importer, document=document, draft=draft
+            )
             report["transcripts"] += taken.new
             report["transcripts_known"] += len(taken.imported) - taken.new
             report["remarks"] += [remark for each in taken.imported for remark in each.remarks()]
             report["rejected"] += [
                 {"file": each.name, "code": each.code, "message": each.message} for each in taken.refused
             ]
-
-    def _wait(self, target: Collection, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        shown = None
-        while time.monotonic() < ends:
-            target.refresh_from_db(fields=["state"])
-            progress = collection_progress(target)
-            if progress.idle:
-                return
-            if target.state != Collection.State.ACTIVE:
-                raise CommandError(f"“{target}” was {target.get_state_display()}; resume it and its pages are read.")
-            said = _said(progress)
-            if said != shown:
-                shown = said
-                self.stderr.write(said)
-            time.sleep(1.0)
-        raise CommandError(f"Not done after {seconds:.0f} s; the work goes on in the workers.")
-
-
-def _said(progress: CollectionProgress) -> str:
-    """How far the collection has come. How many pages it has is known only once all files are opened."""
-    failed = f", {progress.failures} failed" if progress.failures else ""
-    if progress.unpacking:
-        files = "1 file" if progress.unpacking == 1 else f"{progress.unpacking} files"
-        return f"{files} still to be opened; pages done: {progress.finished}{failed}"
-    return f"{progress.finished} of {progress.pages} pages done{failed}"
-
-
-def _who_sees(target: Collection) -> str:
-    members = ", ".join(target.memberships.order_by("user__username").values_list("user__username", flat=True))
-    whom = f"its members ({members}) and superusers" if members else "superusers"
-    return f"“{target}” is seen only by {whom}; others are let in under Settings → Members."
 
 
 def _document_title(file: Path, root: Path) -> str:

@@ -1,11 +1,13 @@
-"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down."""
+"""`manage.py sweep`: the sweeper, a plain process that must run while the broker is down; it sends webhooks beside."""
 
 from __future__ import annotations
 
 import signal
+import threading
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from transcription.steps.deliver import ANSWER_SECONDS, deliver_forever
 from transcription.steps.sweep import sweep_forever, sweep_once
 
 
@@ -22,4 +24,9 @@ class Command(BaseCommand):
         stopped: list[int] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, _: stopped.append(number))
-        sweep_forever(stopping=lambda: bool(stopped))
+        # A receiver that takes its time must not keep leases waiting. Should the sender end by a defect, so does the
+        # sweeper, and whoever supervises it starts both anew.
+        sender = threading.Thread(target=deliver_forever, kwargs={"stopping": lambda: bool(stopped)}, daemon=True)
+        sender.start()
+        sweep_forever(stopping=lambda: bool(stopped) or not sender.is_alive())
+        sender.join(timeout=ANSWER_SECONDS)

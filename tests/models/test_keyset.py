@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from tests.factories import create_collection, create_document, create_membership, create_page, create_user
 from transcription.models import Collection, Page, Role
-from transcription.views.keyset import paged
+from transcription.models.keyset import paged
 
 ORDER = ("-title", "pk")
 

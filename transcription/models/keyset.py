@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Value
 
 M = TypeVar("M", bound=Model)
 
@@ -53,14 +54,33 @@ def paged(rows: QuerySet[M], *, order: Sequence[str], size: int, after: str = ""
 
 
 def _beyond(order: Sequence[str], key: Sequence[Any]) -> Q:
-    """(a > x) or (a = x and b > y) or …, each comparison in its field's direction."""
+    """(a > x) or (a = x and b > y) or …, each comparison in its field's direction.
+
+    In a form that PostgreSQL begins an index's scan with: a comparison of rows, (a, b) > (x, y), where all fields go in
+    one direction, which the first field's value bounds besides, else that bound alone.
+    """
+    names = [field.removeprefix("-") for field in order]
+    falling = [field.startswith("-") for field in order]
+    bound = Q(**{f"{names[0]}__{'lte' if falling[0] else 'gte'}": key[0]})  # refuses what is no value of the field
+    if len(set(falling)) == 1:
+        fields, values = _Row(*map(F, names)), _Row(*map(Value, key))
+        return bound & Q(_Behind(fields, values, arg_joiner=" < " if falling[0] else " > "))
     condition = Q()
     equal = Q()
-    for field, value in zip(order, key, strict=True):
-        name, falling = field.removeprefix("-"), field.startswith("-")
-        condition |= equal & Q(**{f"{name}__{'lt' if falling else 'gt'}": value})
+    for name, value, falls in zip(names, key, falling, strict=True):
+        condition |= equal & Q(**{f"{name}__{'lt' if falls else 'gt'}": value})
         equal &= Q(**{name: value})
-    return condition
+    return bound & condition
+
+
+class _Row(Func):
+    template = "(%(expressions)s)"
+    output_field = Field()
+
+
+class _Behind(Func):
+    template = "%(expressions)s"
+    output_field = BooleanField()
 
 
 def _flip(field: str) -> str:
@@ -75,7 +95,13 @@ def _encode(row: Model, order: Sequence[str]) -> str:
 def _decode(key: str, fields: int) -> list[Any] | None:
     try:
         values = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None
-    scalars = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
-    return values if scalars and len(values) == fields else None
+    return values if isinstance(values, list) and len(values) == fields and all(map(_is_storable, values)) else None
+
+
+def _is_storable(value: object) -> bool:
+    """Whether it is a scalar that PostgreSQL can be asked about."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
