@@ -47,7 +47,7 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
         model = Collection
         fields = [
             *("title", "identifier", "dates", "creator", "language", "rights"),
-            *("guidelines", "characters", "threshold", "spreads", "second_review"),
+            *("guidelines", "characters", "threshold", "spreads", "second_review", "name_reviewers"),
         ]
         help_texts = {
             "language": _(
@@ -63,6 +63,14 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
 
     # Not required: who does not say keeps what is chosen.
     spreads = forms.ChoiceField(label=_("two-page spreads"), choices=Collection.Spreads.choices, required=False)
+
+    name_reviewers = forms.TypedChoiceField(
+        label=_("reviewers in reports"),
+        choices=[("True", _("leads see who reviewed how much")), ("False", _("everybody sees their own times only"))],
+        coerce=lambda said: said == "True",
+        empty_value=None,
+        required=False,
+    )
 
     languages = [(tag, language_name(tag)) for tag in COMMON]  # offered while typing
 

@@ -44,6 +44,8 @@ SCREENS = [
     "/webhooks/",
     "/webhooks/{webhook}/",
     "/reports/",
+    "/reports/quality/",
+    "/reports/health/",
     "/status/",
     "/failures/",
     "/people/",

@@ -18,7 +18,9 @@ from transcription.htr.replacing import Pattern
 from transcription.models import (
     Audit,
     AuditLine,
+    CountChange,
     Export,
+    JudgementMark,
     Line,
     Original,
     Page,
@@ -183,6 +185,14 @@ def leave_a_mark(page: Page) -> None:
     SearchMark.objects.update(marked_at=timezone.now() - timedelta(hours=2))
 
 
+def miscount(page: Page) -> None:
+    CountChange.objects.create(collection_id=page.collection_id, day="2026-01-01", kind="pages", key="read", value=1)
+
+
+def leave_a_page_unjudged(page: Page) -> None:
+    JudgementMark.objects.create(page_id=page.pk, marked_at=timezone.now() - timedelta(hours=2))
+
+
 def trust_a_text_that_failed(page: Page) -> None:
     failed = {"failed": [{"code": "repetition", "detail": "and the"}]}
     Vote.objects.filter(run=page.run).update(checks=failed, confidence=0.9)
@@ -289,6 +299,8 @@ PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (keep_an_old_row_in_the_index, "lines of present layouts are in the search index as they are, no others are"),
     (lose_a_row_of_the_index, "lines of present layouts are in the search index as they are, no others are"),
     (keep_a_row_of_no_line, "lines of present layouts are in the search index as they are, no others are"),
+    (miscount, "the counts of reports are what the rows come to"),
+    (leave_a_page_unjudged, "no page that people worked on waits for long to be judged"),
     (leave_a_mark, "no changed page waits for long to be made searchable"),
     (trust_a_text_that_failed, "a text that failed a check is not sure of its words"),
 ]

@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from transcription.models import Failure, Queue, Takedown, Work, Worker, WorkState
+from transcription.models import Failure, Original, Queue, Takedown, Work, Worker, WorkState
 from transcription.steps.progress import ALIVE_FOR
 from transcription.steps.workers import SWEEPER, missing_weights
 

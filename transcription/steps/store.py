@@ -116,7 +116,8 @@ def store(
     With a ``viewer``, a file of its name in its document and its bytes in other collections that the viewer sees count
     as known too. ``then`` is called in the transaction that settles what became of it. Order: file into the storage,
     fsync of it and its folder, one transaction; ``arrived.path`` stays, so that a crash at any point loses nothing and
-    leaves at most an orphan in the storage. Raises BadInput (also for bytes that were taken down here), StorageFull, and IntegrityError where ``then`` does.
+    leaves at most an orphan in the storage. Raises BadInput (also for bytes that were taken down here), StorageFull,
+    and IntegrityError where ``then`` does.
     """
     if is_beside(arrived.name, upload):
         with arrived.path.open("rb") as stream, transaction.atomic():
