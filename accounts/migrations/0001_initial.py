@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('transcription', '0028_deeds_and_takedowns'),
+        ('transcription', '0030_deeds_and_takedowns'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

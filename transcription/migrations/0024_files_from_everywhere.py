@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0031_usefulness'),
+        ('transcription', '0023_usefulness'),
     ]
 
     operations = [

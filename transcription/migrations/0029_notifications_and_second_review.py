@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('transcription', '0023_uploads_that_survive'),
+        ('transcription', '0028_uploads_that_survive'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0026_exports'),
+        ('transcription', '0027_exports'),
     ]
 
     operations = [

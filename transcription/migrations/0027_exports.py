@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0027_counts_for_reports'),
+        ('transcription', '0026_counts_for_reports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
