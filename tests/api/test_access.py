@@ -92,7 +92,7 @@ class TestEveryOperation:
         """With the body that an operation takes."""
         client = Client(raise_request_exception=False)
         headers = {"Authorization": f"Bearer {caller.secret}"} if caller is not None else {}
-        said = {"exports": {"format": "txt"}, "webhooks": {"url": "https://example.org/"}}
+        said = {"exports": {"format": "txt"}, "webhooks": {"url": "https://example.org/"}, "uploads": {}}
         body = json.dumps(said.get(path.rpartition("/")[2], {"title": "A"}))
         return client.generic(method.upper(), path, body, content_type="application/json", headers=headers)
 
@@ -100,7 +100,7 @@ class TestEveryOperation:
         settings.API_BURST = 1000
         nothing = program(create_user(superuser=True), scopes=[])
         assert len(self.operations()) > 25
-        ids = {"pk": "1"} | dict.fromkeys(("job", "webhook", "delivery", "export"), str(UUID(int=0)))
+        ids = {"pk": "1"} | dict.fromkeys(("job", "webhook", "delivery", "export", "upload"), str(UUID(int=0)))
         for method, path in self.operations():
             address = self.address(path, ids)
             problem(self.send(None, method, address), 401, "no-token")
@@ -120,6 +120,7 @@ class TestEveryOperation:
         job = owners.submit(collection=collection.pk).json()["id"]
         webhook = owners.post("/webhooks", {"url": "https://example.org/hook"}).json()["id"]
         export = owners.post(f"/collections/{collection.pk}/exports", {"format": "txt"}).json()["id"]
+        upload = owners.post(f"/collections/{collection.pk}/uploads", {}).json()["id"]
         strangers = program(create_user())
         elsewhere = program(user, collections=[create_collection(owner=user)])
         pks = {"collections": collection.pk, "documents": page.document_id, "pages": page.pk}
@@ -127,7 +128,7 @@ class TestEveryOperation:
             kind = path.removeprefix(f"{BASE}/").partition("/")[0]
             if "{" not in path or kind == "deliveries":
                 continue
-            ids = {"pk": str(pks.get(kind, 0)), "job": job, "webhook": webhook, "export": export}
+            ids = {"pk": str(pks.get(kind, 0)), "job": job, "webhook": webhook, "export": export, "upload": upload}
             for caller in (strangers, elsewhere):
                 status = self.send(caller, method, self.address(path, ids)).status_code
                 expected = {422} if path.endswith("/metadata") else {404}

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 
-from tests.api.client import Program, problem, program
+from tests.api.client import Program, problem, program, scan
 from tests.factories import (
     create_collection,
     create_document,
@@ -20,7 +21,7 @@ from tests.factories import (
 )
 from tests.steps.journey import work_until_nothing_is_due
 from transcription.formats.metadata_csv import read_metadata, write_metadata
-from transcription.models import Collection, Document, Page, PageState
+from transcription.models import Collection, Document, Original, Page, PageState
 from transcription.steps.search_index import settle_marks
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +175,32 @@ def test_an_export_takes_all_its_options_and_can_be_stopped(caller: Program, col
     stopped = caller.post(f"/exports/{made['id']}/cancel", {})
     assert (stopped.status_code, stopped.json()["state"]) == (200, "cancelled")
     problem(caller.post(f"/exports/{made['id']}/cancel", {}), 409, "conflict")
+
+
+def test_a_file_comes_in_pieces_by_tus_and_is_the_same_at_the_end(
+    caller: Program, collection: Collection, media_root: Path
+) -> None:
+    data = scan()
+    begun = caller.post(f"/collections/{collection.pk}/uploads", {})
+    assert begun.status_code == 201
+    tus = {"Tus-Resumable": "1.0.0"}
+    told = f"relativePath {b64encode(b'Box 1/a.png').decode()}"
+    made = caller.call(
+        "post", begun.json()["files"], more_headers=tus | {"Upload-Length": str(len(data)), "Upload-Metadata": told}
+    )
+    assert made.status_code == 201
+    assert made["Location"].startswith(begun.json()["files"])
+    piece = {"content_type": "application/offset+octet-stream"}
+    half = len(data) // 2
+    sent = caller.call("patch", made["Location"], data=data[:half], more_headers=tus | {"Upload-Offset": "0"}, **piece)
+    assert (sent.status_code, sent["Upload-Offset"]) == (204, str(half))
+    wrong = caller.call("patch", made["Location"], data=data[half:], more_headers=tus | {"Upload-Offset": "7"}, **piece)
+    assert wrong["Upload-Offset"] == str(half)
+    problem(wrong, 409, "wrong-offset")
+    assert caller.call("head", made["Location"], more_headers=tus)["Upload-Offset"] == str(half)
+    caller.call("patch", made["Location"], data=data[half:], more_headers=tus | {"Upload-Offset": str(half)}, **piece)
+    original = Original.objects.get()
+    assert (media_root / original.file).read_bytes() == data
+    assert (original.document.title, original.upload.uploader) == ("Box 1", caller.token.user)  # type: ignore[union-attr]
+    assert caller.get(begun["Location"]).json()["stored"] == 1
+    problem(program(create_user()).call("get", made["Location"], more_headers=tus), 404, "not-found")

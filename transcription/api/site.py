@@ -15,7 +15,7 @@ from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
-from transcription.api import catalogue, exports, jobs, me, pages, webhooks
+from transcription.api import catalogue, exports, jobs, me, pages, uploads, webhooks
 from transcription.api.answers import KEY_HEADER
 from transcription.api.problems import CONTENT_TYPE, Problem, handle_problems
 from transcription.steps.idempotency import LONGEST_KEY
@@ -173,5 +173,5 @@ api = LonghandAPI(
     parser=StrictParser(),
 )
 handle_problems(api)
-for each in (jobs, catalogue, pages, exports, webhooks, me):
+for each in (jobs, uploads, catalogue, pages, exports, webhooks, me):
     api.add_router("", each.router)
