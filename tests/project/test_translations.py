@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]
 CATALOGUE = Path("LC_MESSAGES/django.po")
-SOURCES = ["project", "review", "templates", "transcription"]
+SOURCES = ["accounts", "project", "review", "templates", "transcription"]
 
 needs_gettext = pytest.mark.skipif(not shutil.which("msgfmt"), reason="no gettext here: apt-get install gettext")
 
