@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from PIL import Image
 
-from tests.factories import create_work
+from tests.factories import create_original, create_page, create_upload, create_work
 from tests.permissions.routes import routes
 from tests.permissions.test_permissions import ask, body
 from tests.permissions.world import SECRET, World, build_world
@@ -32,7 +35,7 @@ from transcription.models import (
 )
 from transcription.steps import take_down
 from transcription.steps.search_index import write_page
-from transcription.steps.store import refuse_taken_down
+from transcription.steps.store import receive_file
 
 # About the taking down itself.
 TOMBSTONES = {"transcription:takedowns", "transcription:page", "transcription:take_page_down", "accounts:log"}
@@ -138,9 +141,28 @@ def test_the_sweeper_removes_bytes_and_texts_when_the_grace_is_over_and_the_ston
 
 
 def test_bytes_that_were_taken_down_do_not_come_back_by_an_upload(world: World) -> None:
-    document = world.page.document
+    document, data = world.page.document, io.BytesIO()
+    Image.new("L", (300, 200), 230).save(data, "PNG")
+    Original.objects.update(sha256=hashlib.sha256(data.getvalue()).hexdigest())
     take_down.take_down_document(document, reason="Asked for.", by=User.objects.filter(is_superuser=True)[0])
+    data.seek(0)
     with pytest.raises(BadInput, match="taken down"):
-        refuse_taken_down(world.page.original, "again.jpg")
+        receive_file(
+            collection=world.collection, upload=create_upload(collection=world.collection), name="a.png", stream=data
+        )
     # Its title is free for another document.
     assert Document.objects.get_or_create(collection=world.collection, title=document.title)[1]
+
+
+def test_the_archive_it_came_in_and_the_scan_it_replaced_are_nobody_s_either_and_go_with_it(world: World) -> None:
+    original = world.page.original
+    archive, older = (create_original(document=world.page.document, frames=0) for _ in range(2))
+    other = create_original(document=world.page.document)
+    create_page(document=other.document, original=other)
+    Original.objects.filter(pk=other.pk).update(container=archive, member="b.jpg")
+    Original.objects.filter(pk=original.pk).update(container=archive, member="a.jpg", replaces=older)
+    stone = take_down.take_down_page(world.page, reason="Asked for.", by=User.objects.filter(is_superuser=True)[0])
+    assert set(Original.objects.shown()) == {other}
+    assert set(Original.objects.kept()) == {original, archive, older, other}
+    files = take_down.purge(stone) and set(Original.objects.kept())
+    assert files == {other}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyvips
 from django.conf import settings
@@ -21,6 +22,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.invitations import invite
+from review.models import Comment, Thread
 from tests.factories import (
     create_collection,
     create_document,
@@ -152,6 +154,8 @@ def build_world() -> World:
         state=Replacement.State.DONE,
     )
     displaced = DisplacedText.objects.create(page=page, layout=layout, line=line, revision=line.current)
+    thread = Thread.objects.create(page=page, line=line)
+    Comment.objects.create(thread=thread, text=f"Is this {SECRET}?", author=create_user())
     nouns: dict[str, Any] = {
         "collections": collection.pk,
         "pages": page.pk,
@@ -174,6 +178,9 @@ def build_world() -> World:
             inviter=create_user(), roles={collection: Role.STAFF}, email=f"{SECRET}@example.org"
         )[0].pk,
         "keys": 0,  # passkeys are their owner's alone
+        "notifications": 0,  # so are notifications
+        "files": UUID(int=0),  # being received: whoever may see the upload may send more of it
+        "comments": thread.pk,
     }
     report_sweeper()
     for queue in Queue:

@@ -49,15 +49,35 @@ class Upload(models.Model):
         return f"upload {self.id}"
 
 
+# From a page to whatever holds its bytes.
+_WAYS_TO_A_PAGE = ["original", "original__container", "original__replaces", "original__replaces__replaces"]
+
+
 class OriginalQuerySet(models.QuerySet["Original"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, role: Role = Role.STAFF) -> Self:
         return self.shown().filter(collection__in=Collection.objects.visible_to(user, role))
 
     def shown(self) -> Self:
-        """Those of which no page was taken down: whoever has the file has the page."""
+        """Those of which no page was taken down: whoever has the file has the page. So has whoever has the archive that
+        it came in, or the scan that it replaced."""
         from transcription.models.page import Page  # not above: Page points at Original
 
-        return self.exclude(Exists(Page.everything.taken_down().filter(original=OuterRef("pk"))))
+        holds = models.Q()
+        for way in _WAYS_TO_A_PAGE:
+            holds |= models.Q(**{way: OuterRef("pk")})
+        return self.exclude(Exists(Page.everything.taken_down().filter(holds)))
+
+    def kept(self) -> Self:
+        """Those whose bytes are to be in the storage: they go when the last page of a file is removed for good."""
+        from transcription.models.page import Page  # not above: Page points at Original
+
+        pages = Page.everything.filter(original=OuterRef("pk"))
+        removed = Page.everything.filter(takedown__purged_at__isnull=False)
+        holder = removed.filter(
+            models.Q(original__container=OuterRef("pk")) | models.Q(original__replaces=OuterRef("pk"))
+        )
+        bare = Exists(pages) & ~Exists(pages.exclude(takedown__purged_at__isnull=False))
+        return self.exclude(bare | Exists(holder))
 
     def in_trouble(self) -> Self:
         """Those whose stored bytes were not what was received when they were last looked at."""

@@ -178,7 +178,14 @@ def purge(stone: Takedown, *, by: User | None = None) -> int:
 
 
 def _bare_originals(keys: set[UUID]) -> QuerySet[Original]:
-    """Those of which every page was removed for good."""
+    """Those of which every page was removed for good, the archives they came in and the scans they replaced: the other
+    files of an archive are originals themselves."""
+    found, new = set(keys), set(keys)
+    while new:
+        ways = Original.objects.filter(pk__in=new).values_list("container", "replaces")
+        new = {key for pair in ways for key in pair if key is not None} - found
+        found |= new
+    keys = found
     left = Page.everything.filter(original__in=keys).exclude(takedown__purged_at__isnull=False)
     return Original.objects.filter(pk__in=keys).exclude(pk__in=left.values("original"))
 

@@ -86,7 +86,7 @@ def restore_original(original: Original, path: Path) -> bool:
 def due_originals() -> list[Original]:
     """Originals whose last look lies so far back that it is their turn, the longest first."""
     before = timezone.now() - timedelta(days=settings.VERIFY_DAYS * DUE_SHARE)
-    return list(Original.objects.filter(verified_at__lt=before).order_by("verified_at")[:100])
+    return list(Original.objects.kept().filter(verified_at__lt=before).order_by("verified_at")[:100])
 
 
 class Verifier:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         until = time.monotonic() + seconds
         found: Counter[str] = Counter()
         if all:
-            for original in Original.objects.order_by("verified_at").iterator(chunk_size=500):
+            for original in Original.objects.kept().order_by("verified_at").iterator(chunk_size=500):
                 if time.monotonic() > until:
                     break
                 found[verify_original(original)] += 1
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             while (due := due_originals()) and time.monotonic() < until:
                 for original in due:
                     found[verify_original(original)] += 1
-        trouble = Original.objects.in_trouble().select_related("collection")
+        trouble = Original.objects.kept().in_trouble().select_related("collection")
         report = {
             "checked": dict(found),
             "due": len(due_originals()),
