@@ -210,6 +210,7 @@ def fill(pages: int, say: Callable[[str], object]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.9)")
         cursor.execute("SET session_replication_role = replica")  # no trigger fires, none that checks keys either
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table may wait for a check while it is altered
         _set_defaults(cursor)
         if pages >= _WITHOUT_INDEXES:
             _drop_indexes(cursor)
