@@ -80,6 +80,11 @@ class CollectionForm(AccessibleForm, forms.ModelForm[Collection]):
             raise forms.ValidationError(_("Give the collection a title."))
         return title
 
+    def clean_name_reviewers(self) -> bool:
+        """Not asked of a new collection, and left as it is where nothing was said."""
+        said: bool | None = self.cleaned_data["name_reviewers"]
+        return self.instance.name_reviewers if said is None else said
+
     def clean_language(self) -> str:
         """The BCP-47 tag: language models, exports and browsers know languages by it only."""
         typed = str(self.cleaned_data["language"]).strip()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.test import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ def test_workers_know_their_tasks_without_loading_torch() -> None:
     assert "torch" not in loaded["modules"]
 
 
+@pytest.mark.django_db
 def test_every_answer_forbids_foreign_scripts(client: Client) -> None:
     response = client.get("/accounts/login/")
     assert "script-src 'self'" in response.headers["Content-Security-Policy"]

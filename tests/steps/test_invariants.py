@@ -12,7 +12,15 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tests.factories import create_failure, create_page, create_trial, create_user, create_work
+from tests.factories import (
+    create_failure,
+    create_original,
+    create_page,
+    create_trial,
+    create_upload,
+    create_user,
+    create_work,
+)
 from tests.steps.journey import current_run, prepared_page, work_until_nothing_is_due
 from transcription.htr.replacing import Pattern
 from transcription.models import (
@@ -20,6 +28,8 @@ from transcription.models import (
     AuditLine,
     CountChange,
     Export,
+    IncomingFile,
+    IncomingState,
     JudgementMark,
     Line,
     Original,
@@ -266,8 +276,29 @@ def take_a_trials_run_for_the_pages_own(page: Page) -> None:
     page.run.save()
 
 
+def replace_a_scan_and_leave_its_page(page: Page) -> None:
+    create_original(document=page.document, replaces=page.original)
+
+
+def say_that_other_bytes_were_stored(page: Page) -> None:
+    upload = create_upload(collection=page.collection)
+    IncomingFile.objects.create(
+        upload=upload,
+        collection=page.collection,
+        path="a.jpg",
+        size=3,
+        offset=3,
+        fingerprint="f" * 64,
+        sha256="0" * 64,
+        state=IncomingState.STORED,
+        original=page.original,
+    )
+
+
 PLANTED: list[tuple[Callable[[Page], None], str]] = [
     (lose_a_page, "an opened original has all of its pages"),
+    (replace_a_scan_and_leave_its_page, "a scan that was replaced has no pages left"),
+    (say_that_other_bytes_were_stored, "a file that is said to be stored is an original of its bytes"),
     (lose_the_other_half, "a frame is one whole page, or a left and a right one"),
     (forget_an_original, "an original that is not opened has open work or an open failure"),
     (strand_a_page, "a page that is not finished has open work or an open failure"),

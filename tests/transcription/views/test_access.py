@@ -44,4 +44,4 @@ def test_htmx_is_told_to_load_the_login_page_whole(client: Client, collection: C
 
 
 def test_an_upload_of_somebody_else_cannot_be_added_to(stranger: Client, collection: Collection) -> None:
-    assert stranger.post(reverse("transcription:upload_file", args=[uuid.uuid4()])).status_code == 404
+    assert stranger.post(reverse("transcription:upload_files", args=[uuid.uuid4()])).status_code == 404
