@@ -92,7 +92,7 @@ def log_in(browser: Browser, longhand: Longhand, name: str) -> Page:
     tab.set_default_timeout(15_000)
     tab.goto("/")
     picture(tab, "login")
-    tab.fill("input[name=username]", name)
+    tab.fill("input[name=login]", name)
     tab.fill("input[name=password]", f"{name}-password")
     tab.keyboard.press("Enter")
     tab.wait_for_url(f"{longhand.url}/")
@@ -174,7 +174,7 @@ def make_collection(tab: Page) -> str:
     path = re.search(r"/collections/\d+/", tab.url)
     assert path is not None
     for name, role in (("sam", "staff"), ("rosa", "reviewer")):
-        tab.goto(f"{path[0]}settings/")
+        tab.goto(f"{path[0]}members/")
         tab.fill(".member-add input[name=username]", name)
         tab.select_option(".member-add select[name=role]", role)
         tab.locator(".member-add button").click()

@@ -97,7 +97,7 @@ def test_a_spread_is_split_joined_and_turned(
     tab.get_by_role("button", name="Split the 1 spread found").click()
     expect(tab.locator(".messages")).to_contain_text("1 spread was split.")
     tab.get_by_label("two-page spreads").select_option("split")
-    tab.get_by_role("button", name="Save").click()
+    tab.get_by_role("button", name="Save", exact=True).click()
     collection.refresh_from_db()
     assert collection.spreads == "split"
     work_until_nothing_is_due()

@@ -67,7 +67,8 @@ def test_bad_files_are_named_and_the_good_ones_go_on(
         row.get_by_role("button", name="Skip").click()
     expect(tab.locator("strong[data-headline]")).to_contain_text("All sent: 7 of")
     assert Original.objects.filter(collection=collection).count() == 7
-    expect(tab.locator("[data-opening]")).to_contain_text("7 files received")
+    # While files are sent, what became of them is asked for every ten seconds only.
+    expect(tab.locator("[data-opening]")).to_contain_text("7 files received", timeout=15_000)
 
 
 def test_a_connection_that_fails_is_tried_again_by_itself(tab: Page, collection: Collection, scans: list[Path]) -> None:
@@ -108,7 +109,7 @@ def test_who_was_logged_out_is_told_and_loses_no_file(tab: Page, collection: Col
     expect(notice).to_contain_text("You were logged out")
     other = tab.context.new_page()
     other.goto("/accounts/login/")
-    other.fill("#id_username", "uploader")
+    other.fill("#id_login", "uploader")
     other.fill("#id_password", "correct-horse")
     other.keyboard.press("Enter")
     expect(other.locator(".site-nav")).to_be_visible()

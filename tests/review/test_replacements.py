@@ -20,6 +20,7 @@ from transcription.htr.replacing import Pattern
 from transcription.models import Collection, Page, PageState, Queue, Replacement, Role, Source
 from transcription.steps.drain import drain
 from transcription.steps.find_places import present_revision
+from transcription.steps.judge_pages import judge_marked
 from transcription.steps.replace import request_replacement, request_undo
 
 pytestmark = pytest.mark.django_db
@@ -245,7 +246,8 @@ def test_a_bulk_fix_is_no_evidence_for_itself() -> None:
 def test_the_reports_lead_from_a_correction_to_its_repair(client: Client) -> None:
     collection = corrected_collection()
     client.force_login(create_membership(collection=collection, role=Role.LEAD).user)
-    shown = client.get(reverse("reports:overview")).content.decode()
+    judge_marked()
+    shown = client.get(reverse("reports:section", args=["review"])).content.decode()
     assert f"{reverse('review:replacements', args=[collection.pk])}?find=%C5%BFor&amp;put=for&amp;words=on" in shown
 
 

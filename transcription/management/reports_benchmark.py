@@ -228,10 +228,12 @@ def _set_defaults(cursor: Any) -> None:
     cursor.execute(
         "SELECT format('ALTER TABLE %%I ALTER %%I SET DEFAULT %%L', table_name, column_name, CASE "
         "WHEN data_type IN ('text', 'character varying') THEN '' WHEN data_type = 'boolean' THEN 'false' "
+        "WHEN data_type LIKE 'timestamp%%' THEN 'now' "
         "WHEN data_type = 'jsonb' THEN '{}' WHEN data_type = 'ARRAY' THEN '{}' ELSE '0' END) "
         "FROM information_schema.columns WHERE table_schema = 'public' AND is_nullable = 'NO' "
         "AND column_default IS NULL AND is_identity = 'NO' AND table_name LIKE ANY(%s) AND data_type IN "
-        "('text', 'character varying', 'boolean', 'jsonb', 'ARRAY', 'integer', 'smallint', 'double precision')",
+        "('text', 'character varying', 'boolean', 'jsonb', 'ARRAY', 'integer', 'smallint', 'double precision', "
+        "'timestamp with time zone')",
         [["transcription_%", "review_%"]],
     )
     for (statement,) in cursor.fetchall():

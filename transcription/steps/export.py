@@ -167,11 +167,10 @@ class _Job:
 
     def run(self) -> None:
         job = self.job
+        self._still_ours()  # whoever comes late begins nothing anew
         Export.objects.filter(pk=job.pk, started_at=None).update(started_at=Now())
         plan = plan_of(job)
-        Export.objects.filter(pk=job.pk).exclude(state=Export.State.CANCELLED).update(
-            state=Export.State.RUNNING, total=len(plan.pages)
-        )
+        Export.objects.unfinished().filter(pk=job.pk).update(state=Export.State.RUNNING, total=len(plan.pages))
         self.formats = max(1, plan.formats)
         missing = [part for part in plan.parts if not plan.path(part).exists()]
         self.written = sum(part.last - part.first for part in plan.parts) - sum(p.last - p.first for p in missing)
