@@ -192,7 +192,7 @@ def upload(tab: Page, collection: str, files: list[Path], bad: dict[str, str]) -
     for name, part in bad.items():
         problem = problems.filter(has_text=name)
         expect(problem.first).to_contain_text(part, ignore_case=True, timeout=90_000)
-    expect(problems.filter(has_text="(copy).jpg").first).to_contain_text("same scan")
+    expect(problems.filter(has_text="(copy).jpg").first).to_contain_text("Same scan")
     picture(tab, "upload-problems")
     tab.goto(collection)
     picture(tab, "collection-working")
