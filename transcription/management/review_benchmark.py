@@ -82,7 +82,9 @@ def measure_review(
         services.start(folder / "services", durable=False)
         for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
             subprocess.run([*manage, *command], env=environment, check=True, capture_output=True, text=True)
-        done = subprocess.run([*manage, "shell", "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+        quiet = subprocess.DEVNULL  # what comes to standard output is JSON
+        shell = [*manage, "shell", "-c", code]
+        done = subprocess.run(shell, env=environment, stdout=quiet, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise EngineFailure(f"The reviewers could not be measured: {done.stderr[-2000:]}")
         say(done.stderr.strip())
