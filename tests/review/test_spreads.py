@@ -158,7 +158,9 @@ def test_a_text_that_went_to_another_page_is_counted_once(client: Client) -> Non
     assert (before[CountKind.CHANGE], before[CountKind.VOTED_WORDS]) == (1, 4)
     right = prepared(split(page=page, user=reviewer))
     Approval.objects.create(page=prepared(page), reviewer=reviewer, mode=Approval.Mode.WHOLE_PAGE)
-    assert corrections()[CountKind.CHANGE] == before[CountKind.CHANGE]
+    Page.objects.filter(pk=page.pk).update(approved_at=timezone.now(), approved_whole=True)
+    assert corrections() == before
+    Page.objects.filter(pk=page.pk).update(approved_at=None, approved_whole=False)
     join(page=right, user=reviewer)
     assert corrections() == before
 

@@ -12,6 +12,7 @@ from tests.factories import (
     create_collection,
     create_failure,
     create_layout,
+    create_membership,
     create_page,
     create_user,
     create_work,
@@ -104,6 +105,35 @@ def test_saving_settings_leaves_alone_what_workers_write(
     assert answer.status_code == 302
     collection.refresh_from_db()
     assert (collection.title, collection.threshold, collection.served_at) == ("Renamed", 0.25, served)
+
+
+def test_members_are_added_changed_and_removed(collection: Collection, member: Callable[[Role], Client]) -> None:
+    client, newcomer = member(Role.ADMIN), create_user(username="newcomer")
+    url = reverse("transcription:members", args=[collection.pk])
+    for role in (Role.STAFF, Role.LEAD):
+        assert client.post(url, {"username": "newcomer", "role": role}).status_code == 302
+        assert Membership.objects.get(user=newcomer, collection=collection).role == role
+    membership = Membership.objects.get(user=newcomer)
+    client.post(reverse("transcription:member_remove", args=[collection.pk, membership.pk]))
+    assert not Membership.objects.filter(user=newcomer).exists()
+
+
+def test_an_unknown_user_is_said_and_not_added(collection: Collection, member: Callable[[Role], Client]) -> None:
+    url = reverse("transcription:members", args=[collection.pk])
+    answer = member(Role.ADMIN).post(url, {"username": "nobody", "role": Role.STAFF})
+    assert answer.status_code == 422
+    assert "nobody" in answer.content.decode()
+
+
+def test_the_last_admin_stays(collection: Collection) -> None:
+    membership = create_membership(collection=collection, role=Role.ADMIN)
+    client = Client()
+    client.force_login(membership.user)
+    client.post(reverse("transcription:member_remove", args=[collection.pk, membership.pk]))
+    url = reverse("transcription:members", args=[collection.pk])
+    assert client.post(url, {"username": membership.user.username, "role": Role.STAFF}).status_code == 422
+    membership.refresh_from_db()
+    assert membership.role == Role.ADMIN
 
 
 def test_pause_resume_and_cancel_change_the_state(collection: Collection, member: Callable[[Role], Client]) -> None:
